@@ -1,0 +1,117 @@
+/*
+ * aws: what every AWS operation needs: endpoints, credentials, signing, one request in flight with its buffers.
+ *
+ * The files beside this one (s3_*, streams_*, table_*, sts_*) are the operations. Each starts a request on an aws_op
+ * and calls back from the loop exactly once. None retries: the caller knows what a retry means; aws_wait is for
+ * start-up and command-line code that wants to go step by step.
+ */
+#ifndef DDB_AWS_AWS_H
+#define DDB_AWS_AWS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/buf.h"
+#include "base/config.h"
+#include "base/err.h"
+#include "codec/sigv4.h"
+#include "net/creds.h"
+#include "net/http.h"
+
+/* For metrics and messages. */
+enum aws_operation {
+	AWS_S3_PUT_OBJECT,
+	AWS_S3_HEAD_OBJECT,
+	AWS_S3_GET_OBJECT,
+	AWS_S3_DELETE_OBJECT,
+	AWS_S3_LIST_VERSIONS,
+	AWS_S3_GET_VERSIONING,
+	AWS_STREAMS_LIST,
+	AWS_STREAMS_DESCRIBE,
+	AWS_STREAMS_GET_ITERATOR,
+	AWS_STREAMS_GET_RECORDS,
+	AWS_TABLE_DESCRIBE,
+	AWS_TABLE_DESCRIBE_TTL,
+	AWS_TABLE_UPDATE,
+	AWS_STS_GET_CALLER,
+	AWS_OPERATIONS
+};
+
+/* "PutObject", ... as AWS spells it. */
+const char *aws_operation_name(enum aws_operation op);
+enum config_service aws_operation_service(enum aws_operation op);
+
+struct aws_op;
+
+/* Told of each finished request (also of one that never left for want of credentials: status 0). */
+typedef void aws_observe_fn(void *arg, const struct aws_op *op, enum aws_operation what, int rc, int http_status,
+			    int64_t duration_us);
+
+struct aws {
+	uv_loop_t *loop;
+	struct http *http;
+	struct creds *creds;
+	char *region;
+	char *endpoint[CONFIG_SERVICES]; /* "https://dynamodb.eu-west-1.amazonaws.com", no slash at the end */
+	bool path_style;		 /* S3 addressing */
+	char *bucket;
+	struct sigv4_key keys[CONFIG_SERVICES];
+	aws_observe_fn *observe; /* may be NULL */
+	void *observe_arg;
+	int64_t clock_skew_ms; /* server's clock minus ours, from Date headers of answers (0 until known; granularity 1
+				  s) */
+	bool clock_skew_known;
+};
+
+/*
+ * Builds everything from the configuration: http client with `connections` kept, credential chain, endpoints:
+ * configured ones, else https://SERVICE.REGION.amazonaws.com (amazonaws.com.cn in cn- regions). ERR_INVALID without a
+ * region (says where it was looked for) or with an endpoint that is not http(s)://HOST[:PORT].
+ */
+int aws_init(struct aws *a, uv_loop_t *loop, const struct config *c, size_t connections, struct err *e);
+/* Every op must be finished. Run the loop once more before closing it. */
+void aws_fini(struct aws *a);
+
+typedef void aws_done_fn(struct aws_op *op, int rc, void *arg);
+
+/* One request in flight, reused for one after another. */
+struct aws_op {
+	struct aws *aws;
+	struct http_slot *slot;
+	aws_done_fn *done;
+	void *arg;
+	enum aws_operation what;
+	struct err err;	 /* of the last request when rc < 0 */
+	int http_status; /* of the last request, 0 without an answer */
+	int64_t duration_us;
+	bool busy;
+	/* below: private to lib/aws */
+	void (*parse)(struct aws_op *op); /* reads the answer; may set err */
+	void *result;
+	struct buf text; /* URL and header lines of the request */
+	struct buf body; /* body of a JSON request */
+	struct buf path;
+	struct http_header headers[HTTP_HEADERS_MAX];
+	size_t nheaders;
+	uv_timer_t defer; /* delivers errors that happen before sending, on the next turn */
+	bool defer_open;
+	int defer_rc;
+};
+
+/* `body_max` caps answers. */
+int aws_op_init(struct aws_op *op, struct aws *a, size_t body_max, struct err *e);
+/* Cancels without a completion. The defer timer closes on the loop's next turn; then `closed` (may be NULL) is called
+ * and the memory may go. */
+void aws_op_fini(struct aws_op *op, void (*closed)(struct aws_op *op));
+/* The completion follows with -ERR_CANCELLED. */
+void aws_op_cancel(struct aws_op *op);
+
+/*
+ * Runs the loop until `op` is done; returns its rc (op->err tells more). `op` must have been started with done = NULL.
+ * *stop (may be NULL) turning true cancels it.
+ */
+int aws_wait(struct aws_op *op, const bool *stop);
+
+#endif

@@ -1,0 +1,30 @@
+/* table: the DynamoDB operations on tables (Amazon DynamoDB API Reference), target DynamoDB_20120810. */
+#ifndef DDB_AWS_TABLE_H
+#define DDB_AWS_TABLE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "aws/aws.h"
+#include "aws/streams.h"
+
+struct table_description {
+	char *arn;
+	char *id;		      /* TableId; NULL where the server has none */
+	char *status;		      /* "ACTIVE", ... */
+	char *hash_name, *range_name; /* range_name NULL without a sort key */
+	char hash_type, range_type;   /* 'S', 'N', 'B'; 0 without */
+	bool stream_enabled;
+	enum streams_view stream_view;
+	char *stream_arn, *stream_label; /* LatestStreamArn and -Label; NULL when there never was one */
+	json_t *json;			 /* the "Table" object whole, for table.json */
+};
+void table_description_fini(struct table_description *d);
+
+void table_describe(struct aws_op *op, const char *table, struct table_description *out, aws_done_fn *done, void *arg);
+/* TimeToLiveDescription as JSON (new reference in *out), for table.json. */
+void table_describe_ttl(struct aws_op *op, const char *table, json_t **out, aws_done_fn *done, void *arg);
+/* UpdateTable: turns the stream on with NEW_AND_OLD_IMAGES. */
+void table_enable_stream(struct aws_op *op, const char *table, aws_done_fn *done, void *arg);
+
+#endif

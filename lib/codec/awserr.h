@@ -1,0 +1,25 @@
+/*
+ * awserr: the one place that decides what an answer of AWS means for the caller: try again, wait, or give up.
+ */
+#ifndef DDB_CODEC_AWSERR_H
+#define DDB_CODEC_AWSERR_H
+
+#include "base/err.h"
+#include "base/span.h"
+
+/*
+ * Fills `e` from an HTTP answer whose status is not 2xx (or which is malformed). `code` is the error code
+ * ("ThrottlingException", "SlowDown"; "" when the body had none), `message` the server's text (cut to fit; a server's
+ * message about an item's contents, as of ValidationException for PutItem, is not expected here). Returns
+ * -(int)e->class. 500, 502, 504 and every 5xx that is not a throttle set maybe_done.
+ */
+int awserr_classify(struct err *e, int http_status, struct span code, struct span message, struct span request_id);
+
+/* The body of a DynamoDB, Streams or STS JSON error: {"__type":"ns#Code","message":"..."} ("Message" too). Tolerates
+ * anything. Then classifies. */
+int awserr_json(struct err *e, int http_status, struct span body, struct span request_id);
+/* The body of an S3 or STS XML error: <Error><Code/><Message/><RequestId/></Error>. Tolerates anything, an empty body
+ * (HEAD) too. Then classifies. */
+int awserr_xml(struct err *e, int http_status, struct span body, struct span request_id);
+
+#endif

@@ -1,0 +1,47 @@
+/* s3xml: the XML answers of S3, read with expat. Every string in a result is capped; a malformed document is
+ * -ERR_CORRUPT. */
+#ifndef DDB_CODEC_S3XML_H
+#define DDB_CODEC_S3XML_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/span.h"
+
+enum s3xml_versioning { S3XML_VERSIONING_OFF, S3XML_VERSIONING_ENABLED, S3XML_VERSIONING_SUSPENDED };
+
+/* GetBucketVersioning. */
+int s3xml_versioning(struct span body, enum s3xml_versioning *out, struct err *e);
+
+/* One <Version> or <DeleteMarker> of ListObjectVersions. Strings live during the callback only. */
+struct s3xml_version {
+	struct span key;	/* URL-decoded when the listing says encoding-type url */
+	struct span version_id; /* "null" for a null version */
+	struct span etag;	/* without quotes; empty for a marker */
+	struct span storage_class;
+	uint64_t size_bytes;
+	int64_t modified_ms; /* LastModified */
+	bool is_latest;
+	bool is_marker;
+};
+
+struct s3xml_page {
+	bool truncated;
+	struct buf next_key_marker; /* decoded; buf_init them with a max of 1,024 before the call */
+	struct buf next_version_marker;
+};
+
+typedef int s3xml_version_fn(void *arg, const struct s3xml_version *v);
+
+/* ListObjectVersions: calls `each` in document order (S3 lists by key, newest first). An error of `each` ends it and is
+ * returned. */
+int s3xml_versions(struct span body, s3xml_version_fn *each, void *arg, struct s3xml_page *page, struct err *e);
+
+/* <Error>: code, message and request id appended to buffers of the caller (each may be NULL). False when it is not an
+ * <Error> document. */
+bool s3xml_error(struct span body, struct buf *code, struct buf *message, struct buf *request_id);
+
+#endif
