@@ -56,27 +56,43 @@ struct aws {
 	char *region;
 	char *endpoint[CONFIG_SERVICES]; /* "https://dynamodb.eu-west-1.amazonaws.com", no slash at the end */
 	bool path_style;		 /* S3 addressing */
+	char *s3_origin;		 /* where requests of the bucket go: the endpoint, or scheme://BUCKET.HOST */
 	char *bucket;
 	struct sigv4_key keys[CONFIG_SERVICES];
 	aws_observe_fn *observe; /* may be NULL */
 	void *observe_arg;
-	int64_t clock_skew_ms; /* server's clock minus ours, from Date headers of answers (0 until known; granularity 1
-				  s) */
+	/*
+	 * The server's clock minus ours, from the Date headers of answers, 0 until known. Those have whole seconds, so
+	 * one answer is right to 500 ms and half a round trip; an eighth of each new difference is taken over, which
+	 * evens that out, and all of it when it is over 2 s, since then a clock was set. Answers that took over 5 s do
+	 * not count.
+	 */
+	int64_t clock_skew_ms;
 	bool clock_skew_known;
 };
 
 /*
  * Builds everything from the configuration: http client with `connections` kept, credential chain, endpoints:
  * configured ones, else https://SERVICE.REGION.amazonaws.com (amazonaws.com.cn in cn- regions). ERR_INVALID without a
- * region (says where it was looked for) or with an endpoint that is not http(s)://HOST[:PORT].
+ * region (says where it was looked for), with an endpoint that is not http(s)://HOST[:PORT], or with a bucket name
+ * that cannot be one. Virtual-host style falls back to path style for a bucket that cannot be a host name.
  */
 int aws_init(struct aws *a, uv_loop_t *loop, const struct config *c, size_t connections, struct err *e);
-/* Every op must be finished. Run the loop once more before closing it. */
+/* Every op must be finished. Run the loop once more before closing it (also after a failed aws_init). */
 void aws_fini(struct aws *a);
 
 typedef void aws_done_fn(struct aws_op *op, int rc, void *arg);
 
-/* One request in flight, reused for one after another. */
+/* A header line in aws_op.text: where it begins, and how long its name and its value are. */
+struct aws_line {
+	size_t off, name_len, value_len;
+};
+
+/*
+ * One request in flight, reused for one after another; it must be idle when an operation is started on it. From `done`
+ * the next request may be started at once, or the op be given up with aws_op_fini. Messages in `err` begin with the
+ * operation and what it was about ("DescribeTable orders: ..."); S3 keys are contents of items, so no message has one.
+ */
 struct aws_op {
 	struct aws *aws;
 	struct http_slot *slot;
@@ -87,17 +103,25 @@ struct aws_op {
 	int http_status; /* of the last request, 0 without an answer */
 	int64_t duration_us;
 	bool busy;
-	/* below: private to lib/aws */
-	void (*parse)(struct aws_op *op); /* reads the answer; may set err */
-	void *result;
-	struct buf text; /* URL and header lines of the request */
-	struct buf body; /* body of a JSON request */
-	struct buf path;
+	/* below: private to lib/aws, see aws_op.h */
+	int rc;					 /* of the request that is being built; then of the last one */
+	int (*parse)(struct aws_op *op);	 /* reads a 2xx answer; NULL when there is nothing to read */
+	int (*refused)(struct aws_op *op);	 /* reads another answer, once op->err is filled; may be NULL */
+	void *result;				 /* where parse and refused put what they read */
+	struct buf text;			 /* the URL, then the header lines, each with its NUL */
+	struct buf body;			 /* of a request whose body is made here */
+	struct buf label;			 /* what the request is about, for messages; empty for S3 */
+	struct buf auth;			 /* the Authorization header line */
+	size_t path_off, query_off, url_len;	 /* in text; query_off is url_len without a query */
+	struct aws_line lines[HTTP_HEADERS_MAX]; /* in text; they become pointers when the text is complete */
+	size_t nlines;
 	struct http_header headers[HTTP_HEADERS_MAX];
-	size_t nheaders;
-	uv_timer_t defer; /* delivers errors that happen before sending, on the next turn */
+	int64_t start_ms; /* wall clock */
+	uv_timer_t defer; /* delivers errors that happen before sending; wakes aws_wait */
 	bool defer_open;
-	int defer_rc;
+	bool deferred; /* the timer will finish the request, not the slot */
+	bool waited;   /* aws_wait is running the loop for this op */
+	void (*closed)(struct aws_op *op);
 };
 
 /* `body_max` caps answers. */
@@ -110,7 +134,8 @@ void aws_op_cancel(struct aws_op *op);
 
 /*
  * Runs the loop until `op` is done; returns its rc (op->err tells more). `op` must have been started with done = NULL.
- * *stop (may be NULL) turning true cancels it.
+ * *stop (may be NULL) turning true cancels it, within a quarter of a second. Not to be called from a callback of the
+ * loop.
  */
 int aws_wait(struct aws_op *op, const bool *stop);
 

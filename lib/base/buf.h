@@ -24,14 +24,14 @@ void buf_reset(struct buf *b);
 void buf_trim(struct buf *b, size_t keep);
 /* Makes room for `more` further bytes. 0, -ERR_LIMIT past the maximum, -ERR_SYSTEM without memory. */
 int buf_reserve(struct buf *b, size_t more);
-/* Appends. Same errors as buf_reserve. */
+/* Appends. Same errors as buf_reserve. `bytes` must not lie in `b`. */
 int buf_append(struct buf *b, const void *bytes, size_t len);
 int buf_append_str(struct buf *b, const char *s);
 int buf_append_char(struct buf *b, char c);
 int buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* The contents as a C string ("" when empty). Valid until the next change. */
 const char *buf_str(const struct buf *b);
-/* Moves memory and contents of `src` into `dst` (whose own memory is freed); `src` is empty afterwards. */
+/* Moves memory, contents and maximum of `src` into `dst` (whose own memory is freed); `src` is empty afterwards. */
 void buf_take(struct buf *dst, struct buf *src);
 
 #endif

@@ -19,12 +19,12 @@ int64_t clock_mono_ms(void);
 char *clock_iso(char out[CLOCK_ISO_SIZE], int64_t wall_ms);
 /*
  * RFC 3339 with a zone ("Z" or +hh:mm), with or without fraction; fractions past milliseconds are cut.
- * A leap second :60 counts as the next second. False when `s` is anything else.
+ * A leap second (23:59:60 UTC) counts as the next second. False when `s` is anything else.
  */
 bool clock_parse_iso(const char *s, int64_t *wall_ms);
 /* RFC 9110 IMF-fixdate, "Mon, 23 Nov 2026 12:42:05 GMT". False when `s` is anything else. */
 bool clock_parse_http(const char *s, int64_t *wall_ms);
-/* AWS "basic" form as SigV4 wants it: "20261123T124205Z" (17 bytes with NUL). Returns `out`. */
+/* AWS "basic" form as SigV4 wants it: "20261123T124205Z" (17 bytes with NUL); "" as clock_iso. Returns `out`. */
 char *clock_amz(char out[17], int64_t wall_ms);
 
 #endif

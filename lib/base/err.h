@@ -45,7 +45,10 @@ int err_set(struct err *e, enum err_class class, const char *fmt, ...) __attribu
 /* As err_set with ERR_SYSTEM; appends ": " and strerror(errnum). */
 int err_errno(struct err *e, int errnum, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/* Puts "CONTEXT: " before the message of `e` (may be NULL). Returns -(int)e->class. */
+/*
+ * Puts "CONTEXT: " before the message of `e`. Returns -(int)e->class. Without `e` the class is not known here and the
+ * answer is -ERR_INVALID: a caller that may get NULL returns the error that it was given instead.
+ */
 int err_prefix(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* "retry", "throttle", ...: a stable lower-case name for logs and metrics. Takes the class or its negation. */

@@ -5,11 +5,14 @@
  *     ts=2026-11-23T12:40:35.195Z level=warn msg="shard iterator expired" table=orders shard=shardId-1 age_s=901
  *
  * Under journald (JOURNAL_STREAM names the device and inode of standard error) each line starts with the
- * priority "<4>" (sd-daemon(3)) and has no ts=. Values with blanks, '=', '"' or control bytes are quoted and escaped.
+ * priority "<4>" (sd-daemon(3)) and has no ts=. Values with blanks, '=', '"', '\' or control
+ * characters, empty ones and what is not UTF-8 are quoted and escaped as in JSON.
  *
  * Repeats are collapsed: of lines with the same level, message and LOG_S fields, the first is written at once,
  * further ones within 30 s are counted, and the last of them is written with repeated=N when the 30 s end.
- * LOG_D, numbers and times do not take part in that comparison. Debug lines are never collapsed.
+ * LOG_D, numbers, times and errors do not take part in that comparison. Debug lines are never collapsed.
+ * LOG_REPEATS_MAX different lines are remembered; past that the oldest is written out early.
+ * A line takes LOG_LINE_BYTES at most, and is cut with "..." past that.
  *
  * Never pass secrets or item contents (keys included): name a record by shard and sequence number.
  * Not thread-safe: the loop's thread only.
@@ -22,6 +25,10 @@
 #include <stdint.h>
 
 #include "base/err.h"
+
+#define LOG_LINE_BYTES 4096
+#define LOG_REPEATS_MAX 64
+#define LOG_REPEATS_MS 30000
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
@@ -63,11 +70,13 @@ struct log_field {
 
 /* Lines below `level` are dropped. Decides once whether standard error is the journal. Default: info. */
 void log_init(enum log_level level);
+/* Writes to `fd` instead of standard error from now on, and decides about the journal anew. The caller keeps `fd`. */
+void log_set_fd(int fd);
 /* True when a line of `level` would be written: for callers with costly fields. */
 bool log_enabled(enum log_level level);
 /* Use the macros. `fields[0]` is a filler; `n` counts it. */
 void log_event(enum log_level level, const char *msg, const struct log_field *fields, size_t n);
-/* Writes out the counted repeats that are due at `mono_ms`. Call about once a second; INT64_MAX flushes all (at exit). */
+/* Writes out the counted repeats whose 30 s are over at `mono_ms`. Call about once a second; INT64_MAX flushes all (at exit). */
 void log_flush(int64_t mono_ms);
 /* Lines written so far, for /metrics. */
 uint64_t log_lines(enum log_level level);

@@ -15,17 +15,18 @@
 
 struct wheel_node {
 	struct wheel_node *next, *prev; /* NULL when not waiting */
+	int64_t due_tick;
 };
 
 struct wheel {
 	struct wheel_node slots[WHEEL_SLOTS]; /* list heads */
-	int64_t now_tick;
-	size_t count; /* nodes waiting */
+	int64_t now_tick;		      /* slots up to this one are done */
+	size_t count;			      /* nodes waiting */
 };
 
-/* `mono_ms` is the time from which the wheel counts. */
+/* `mono_ms` (0 or more) is the time from which the wheel counts. The wheel must not be moved afterwards. */
 void wheel_init(struct wheel *w, int64_t mono_ms);
-/* `n` waits until mono_ms + delay_ms. It must not be waiting already. */
+/* `n` waits until mono_ms + delay_ms, 1 ms at least. It must not be waiting already; zero it before its first use. */
 void wheel_add(struct wheel *w, struct wheel_node *n, int64_t mono_ms, int64_t delay_ms);
 /* Takes `n` out; nothing when it is not waiting. */
 void wheel_remove(struct wheel *w, struct wheel_node *n);

@@ -26,8 +26,8 @@ void canon_free(struct canon *c);
  * `item` is an attribute map as text: {"id":{"S":"x"},...} (Keys, NewImage, OldImage, Item). Attribute values of a type
  * that is not known yet are kept, with plain objects ordered by name.
  * On success *out points into `c` until its next call.
- * -ERR_CORRUPT: not JSON, not an attribute map, a name twice. -ERR_LIMIT: too long or nested deeper than
- * JSON_DEPTH_MAX.
+ * -ERR_CORRUPT: not JSON, not an attribute map, a name twice; the message has the byte offset, never contents.
+ * -ERR_LIMIT: too long or nested deeper than JSON_DEPTH_MAX. -ERR_SYSTEM: no memory.
  */
 int canon_item(struct canon *c, struct span item, struct span *out, struct err *e);
 

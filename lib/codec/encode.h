@@ -20,11 +20,16 @@ static inline size_t encode_base64_size(size_t len)
 size_t encode_base64(char *out, const void *bytes, size_t len);
 /* RFC 4648 section 5, without padding. Needs at most encode_base64_size(len). */
 size_t encode_base64url(char *out, const void *bytes, size_t len);
-/* Strict RFC 4648 section 4 (padding required, no other characters). Needs len / 4 * 3 bytes. False when malformed. */
+/* Strict RFC 4648 section 4 (padding required, its unused bits zero, no other characters). Needs len / 4 * 3 bytes.
+ * False when malformed. */
 bool encode_base64_decode(uint8_t *out, size_t *out_len, const char *text, size_t len);
 
 /* RFC 3986: unreserved bytes (ALPHA DIGIT - . _ ~) and those in `keep` (may be NULL) stay, others are %XX upper case.
  * Needs at most 3 * len. */
 size_t encode_percent(char *out, const char *bytes, size_t len, const char *keep);
+/* The reverse; `plus_is_blank` also turns '+' into ' ' (application/x-www-form-urlencoded, which S3's encoding-type=url
+ * speaks). Needs `len` bytes; `out` may be `text`. False when a '%' is not followed by two hex digits: such a '%' is
+ * kept as it is, and `out` and `out_len` are filled all the same. */
+bool encode_percent_decode(char *out, size_t *out_len, const char *text, size_t len, bool plus_is_blank);
 
 #endif

@@ -30,14 +30,17 @@ struct itemkey_schema {
  * path:   HASH or HASH/RANGE. Each value percent-encoded (RFC 3986 unreserved bytes stay), a value that is "." or ".."
  *         or starts with "~" has that first byte encoded; numbers as their text; binary as base64url without padding.
  *         While path_bytes + key passes 1,024 bytes, the longer component (the hash on a tie) becomes "~" and the
- * SHA-256 hex of the canonical Keys. md5, sha256: lower hex digest of the canonical Keys. plain:  values in order of
- * attribute name joined by " | ", strings unescaped, numbers and base64 as text; over 1,024 bytes in all: "~" and the
- * SHA-256 hex of the canonical Keys. tenant: the value encoded as a path component (whatever the format; S, N or B; "_"
- * when it is absent or of another type), then "/". A tenant of over 256 encoded bytes becomes "~" and the SHA-256 hex
- * of its unescaped value.
+ *         SHA-256 hex of the canonical Keys.
+ * md5, sha256: lower hex digest of the canonical Keys.
+ * plain:  values in order of attribute name joined by " | ", strings unescaped, numbers and base64 as text; over 1,024
+ *         bytes in all: "~" and the SHA-256 hex of the canonical Keys.
+ * tenant: the value encoded as a path component (whatever the format; S, N or B; "_" when it is absent or of another
+ *         type), then "/". It counts as part of the key. A tenant of over 256 encoded bytes becomes "~" and the SHA-256
+ *         hex of its value (of a B: the bytes).
  *
- * -ERR_CORRUPT when `keys` lacks a key attribute or is not canonical JSON; errors of buf_append. `out` is as before
- * then.
+ * -ERR_CORRUPT when `keys` is not canonical JSON with the schema's attributes, each of type S, N or B, and nothing else,
+ * or `image` is not an attribute map. -ERR_LIMIT when the prefix leaves no room for the shortest form of a key; errors
+ * of buf_append. `out` is as before then. Messages never hold a value. Loop's thread only.
  */
 int itemkey_append(struct buf *out, const struct itemkey_schema *schema, struct span keys, struct span image,
 		   struct err *e);
@@ -45,5 +48,8 @@ int itemkey_append(struct buf *out, const struct itemkey_schema *schema, struct 
 /* Do two images (attribute maps) of one item lie in different tenant folders? */
 int itemkey_tenant_differs(const struct itemkey_schema *schema, struct span keys, struct span a, struct span b,
 			   bool *differs, struct err *e);
+
+/* Frees scratch memory; the functions above may be called again afterwards. */
+void itemkey_cleanup(void);
 
 #endif

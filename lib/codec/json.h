@@ -19,16 +19,21 @@ struct json {
 	const char *end;
 	const char *start; /* for error offsets */
 	int depth;
+	bool escaped;	   /* the string read last (a member's name too) has a backslash in it */
 	const char *error; /* NULL, or what is wrong at p; static text */
 };
+
+/* The value of `error` for text that is nested deeper than JSON_DEPTH_MAX: compare the pointer. */
+extern const char json_too_deep[];
 
 void json_init(struct json *j, const char *text, size_t len);
 /* After blanks: the first byte of the next value or punctuation, 0 at the end. */
 char json_peek(struct json *j);
 /* Every function below returns false and sets j->error (once) when the text is not what was asked for. */
 bool json_expect(struct json *j, char c);
-/* A string; `raw` is what lies between the quotes, escapes and all. */
-bool json_string(struct json *j, struct span *raw);
+/* A string, checked in full (lone surrogates are an error); `raw` is what lies between the quotes, escapes and all.
+ * (json_string is a function of jansson.) */
+bool json_raw_string(struct json *j, struct span *raw);
 /* Any value, checked in full; `value` (may be NULL) is its text without blanks around it. */
 bool json_value(struct json *j, struct span *value);
 /*
@@ -41,8 +46,16 @@ bool json_element(struct json *j, bool *first, bool *more);
 /* True when only blanks are left. */
 bool json_end(struct json *j);
 
-/* Raw string content to UTF-8, appended. Lone surrogates fail (-ERR_CORRUPT). Errors of buf_append. */
+/*
+ * The UTF-8 of one escape, *p being at its backslash: returns 1 to 4 bytes in `out` and moves *p behind the escape (both
+ * halves of a surrogate pair); 0, with *p where it was, for anything that is not an escape or is a lone surrogate.
+ */
+size_t json_escape(const char **p, const char *end, char out[4]);
+/* Raw string content to UTF-8, appended. Lone surrogates fail (-ERR_CORRUPT). Errors of buf_append. `out` is as before
+ * then. */
 int json_unescape(struct span raw, struct buf *out);
+/* <0, 0, >0: raw string contents in the order of their unescaped UTF-8 bytes. */
+int json_raw_cmp(struct span a, struct span b);
 /* Does raw string content, unescaped, equal `s`? */
 bool json_raw_eq(struct span raw, const char *s);
 

@@ -41,7 +41,9 @@ typedef int records_entry_fn(void *arg, const struct records_entry *r);
  * Walks `body` (under 4 GiB) once. Unknown members are skipped. A malformed answer, an unknown eventName, a record
  * without Keys or SequenceNumber or with a sequence number that is not one, an INSERT or MODIFY without NewImage:
  * -ERR_CORRUPT for the whole answer with the byte offset in the message (item contents never), and the caller must
- * throw away what `each` was given. -ERR_CORRUPT also when sequence numbers do not grow.
+ * throw away what `each` was given. -ERR_CORRUPT also when sequence numbers do not grow, when a member that is read
+ * here comes twice, and for an event time that is not a number of seconds from 1970 to 9999. A member that is null
+ * counts as absent; fractions of a time past milliseconds are cut. -ERR_LIMIT for a body of 4 GiB or more.
  */
 int records_split(const char *body, size_t len, records_entry_fn *each, void *arg, struct records_answer *out,
 		  struct err *e);

@@ -1,5 +1,10 @@
-/* s3xml: the XML answers of S3, read with expat. Every string in a result is capped; a malformed document is
- * -ERR_CORRUPT. */
+/*
+ * s3xml: the XML answers of S3, read with expat (Amazon S3 API Reference: ListObjectVersions, GetBucketVersioning,
+ * "Error responses").
+ *
+ * Namespaces, prefixes and unknown elements are passed over. A document type declaration, and so every entity that is
+ * not XML's own, is refused. Every string in a result is capped; a malformed document is -ERR_CORRUPT.
+ */
 #ifndef DDB_CODEC_S3XML_H
 #define DDB_CODEC_S3XML_H
 
@@ -36,12 +41,19 @@ struct s3xml_page {
 
 typedef int s3xml_version_fn(void *arg, const struct s3xml_version *v);
 
-/* ListObjectVersions: calls `each` in document order (S3 lists by key, newest first). An error of `each` ends it and is
- * returned. */
+/*
+ * ListObjectVersions: calls `each` in document order (S3 lists by key, newest first). An error of `each` ends it and is
+ * returned. The document is checked in full before the first call, so a malformed page calls nothing; `page` is filled
+ * when every call has succeeded. A page that is truncated must say where to go on: without NextKeyMarker it is
+ * malformed; NextVersionIdMarker may be missing.
+ */
 int s3xml_versions(struct span body, s3xml_version_fn *each, void *arg, struct s3xml_page *page, struct err *e);
 
-/* <Error>: code, message and request id appended to buffers of the caller (each may be NULL). False when it is not an
- * <Error> document. */
+/*
+ * <Error>, or STS's <ErrorResponse> around one: code, message and request id appended to buffers of the caller (each may
+ * be NULL), cut to what they hold. True when a whole <Code> was read, whatever follows it; false, with nothing appended,
+ * when it is no error document.
+ */
 bool s3xml_error(struct span body, struct buf *code, struct buf *message, struct buf *request_id);
 
 #endif

@@ -28,29 +28,42 @@ struct sigv4_header {
 	struct span value; /* as sent; blanks at the ends and runs of blanks are folded for signing */
 };
 
+#define SIGV4_HEADERS_MAX 32
+#define SIGV4_PARAMS_MAX 32
+
 struct sigv4_request {
 	const char *method;
 	struct span path;  /* as sent, percent-encoded: no '?' */
 	struct span query; /* as sent, without '?': parameters may be unsorted and value-less ("versions") */
 	const struct sigv4_header *headers; /* all to be signed, `host` and `x-amz-date` among them; any order */
-	size_t nheaders;		    /* 32 at most */
+	size_t nheaders;		    /* SIGV4_HEADERS_MAX at most */
 	struct span payload_hash;	    /* 64 hex digits, or "UNSIGNED-PAYLOAD" */
 	const char *amz_date;		    /* as in the x-amz-date header */
-	bool encode_path; /* true for every service but S3: the path is encoded once more for signing */
+	bool encode_path; /* true for every service but S3: dot segments and double slashes are folded, and the path is
+			     encoded once more for signing */
 };
 
-/* Derives the key when date, region, service, access key or secret differ from what `k` holds; else does nothing. */
+/*
+ * Derives the key when date, region, service, access key or secret differ from what `k` holds; else does nothing.
+ * Date, region, service and access key are cut to the arrays of `k`, a secret to 1,024 bytes (AWS's have 40).
+ */
 void sigv4_key_update(struct sigv4_key *k, const char *date, const char *region, const char *service,
 		      const char *access_key, const char *secret);
 void sigv4_key_wipe(struct sigv4_key *k);
 
 /*
  * Appends the value of the Authorization header to `out`. Allocates nothing else once its scratch has grown.
- * 0, -ERR_LIMIT when a buffer's cap is reached, -ERR_INVALID for more than 32 headers.
+ * Header names that come twice are joined by ',' in their order. Query parameters are decoded ('+' is a plus sign) and
+ * encoded again before they are sorted.
+ * 0, -ERR_LIMIT when a buffer's cap is reached (64 KiB for what is signed), -ERR_INVALID for more than
+ * SIGV4_HEADERS_MAX headers or SIGV4_PARAMS_MAX query parameters, -ERR_SYSTEM without memory. `out` is as before then.
  */
-int sigv4_sign(struct sigv4_key *k, const struct sigv4_request *r, struct buf *out);
+int sigv4_sign(const struct sigv4_key *k, const struct sigv4_request *r, struct buf *out);
 
-/* What was signed, for tests and for a debug log (holds no secret). Appended to `out`. */
+/* What was signed, for tests: it holds the session token where there is one, so never log it. Appended to `out`. */
 int sigv4_canonical_request(const struct sigv4_request *r, struct buf *out);
+
+/* Frees the scratch memory; the functions above may be called again afterwards. Loop's thread only, as they are. */
+void sigv4_cleanup(void);
 
 #endif

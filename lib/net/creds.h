@@ -28,6 +28,8 @@ struct creds;
 struct creds_options {
 	const char *profile;	   /* NULL: AWS_PROFILE, else "default" */
 	const char *imds_endpoint; /* NULL: AWS_EC2_METADATA_SERVICE_ENDPOINT, else http://169.254.169.254 */
+	int refresh_ahead_ms;	   /* keys are fetched anew this long before they expire; 0: 600,000 */
+	int imds_timeout_ms;	   /* for each of the three requests; 0: 2,000 */
 };
 
 struct creds *creds_new(uv_loop_t *loop, struct http *http, const struct creds_options *o, struct err *e);
@@ -36,8 +38,8 @@ void creds_free(struct creds *c);
 
 /*
  * The keys to sign with now, or NULL with `e` (-> ERR_AUTH: none found and what was looked at, or all expired;
- * ERR_RETRY: being fetched; try again shortly). Starts a fetch when needed; never blocks. Good until the loop's next
- * turn only.
+ * ERR_RETRY: being fetched; try again shortly). Starts a fetch when needed; never blocks on the network. Good until
+ * the caller returns to the loop.
  */
 const struct creds_keys *creds_get(struct creds *c, struct err *e);
 

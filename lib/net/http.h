@@ -1,5 +1,5 @@
 /*
- * http: HTTP/1.1 requests on a libuv loop. The only file pair that knows libcurl.
+ * http: HTTP/1.1 requests on a libuv loop. Only the http*.c files know libcurl.
  *
  * A slot is one request at a time with an easy handle and an answer buffer that are reused: sending from a slot
  * allocates nothing of ours. Completions are delivered from the loop, never from inside http_send or a libcurl
@@ -43,6 +43,7 @@ struct http_call {
 	struct span body;     /* len 0 with PUT and POST sends Content-Length: 0 */
 	int stall_timeout_ms; /* ends a transfer that moves no byte for this long (rounded up to seconds); 0: 30,000 */
 	int total_timeout_ms; /* ends a transfer after this long whatever it does; 0: none */
+	bool direct;	      /* never through a proxy of the environment: for link-local metadata endpoints */
 };
 
 struct http_answer {

@@ -1,0 +1,205 @@
+/*
+ * One read of a shard: an iterator when there is none, then one page of records.
+ *
+ * The iterator is derived from the last record that was read, else from the durable position, else TRIM_HORIZON; LATEST only for
+ * a shard that was open when a table with start = latest was first seen, and only until one iterator was had.
+ */
+#include "aws/streams.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "codec/json.h"
+#include "daemon.h"
+#include "reader.h"
+#include "shard.h"
+#include "shard_rest.h"
+#include "table.h"
+
+static void ask_iterator(struct shard *s);
+static void ask_records(struct shard *s);
+
+void shard_read(struct shard *s, struct reader *r)
+{
+	shard_move(s, SHARD_READING);
+	s->reader = r;
+	s->asked_ms = clock_wall_ms();
+	s->asked_mono_ms = clock_mono_ms();
+	if (s->iterator.len == 0)
+		ask_iterator(s);
+	else
+		ask_records(s);
+}
+
+/* The shard a completion is for; NULL when it went away meanwhile, and then the reader is free. */
+static struct shard *shard_of(struct reader *r)
+{
+	if (r->shard == NULL)
+		reader_release(r, 0);
+	return r->shard;
+}
+
+static void give_reader_back(struct shard *s, size_t keep_bytes)
+{
+	struct reader *r = s->reader;
+	s->reader = NULL;
+	reader_release(r, keep_bytes);
+}
+
+static void failed(struct shard *s, const struct err *e)
+{
+	s->err = *e;
+	give_reader_back(s, 0);
+	if (e->class == ERR_CANCELLED)
+		shard_move(s, SHARD_RESTING); /* for good: only a stop cancels */
+	else
+		shard_rest_after_failure(s);
+}
+
+static void on_iterator(struct aws_op *op, int rc, void *arg)
+{
+	struct reader *r = arg;
+	struct shard *s = shard_of(r);
+	if (s == NULL)
+		return;
+	if (rc < 0) {
+		failed(s, &op->err);
+		return;
+	}
+	/* From here on "latest" is over: whatever comes after this moment is ours to keep. */
+	s->from_latest = false;
+	buf_reset(&s->iterator);
+	if (buf_append(&s->iterator, buf_str(&r->iterator), r->iterator.len) < 0) {
+		struct err e;
+		err_set(&e, ERR_CORRUPT, "iterator of %zu bytes is too long", r->iterator.len);
+		failed(s, &e);
+		return;
+	}
+	ask_records(s);
+}
+
+static void ask_iterator(struct shard *s)
+{
+	struct reader *r = s->reader;
+	const char *seq = s->read_seq[0] != '\0' ? s->read_seq : s->durable_seq;
+	enum streams_iterator_type type = STREAMS_TRIM_HORIZON;
+	if (s->from_latest)
+		type = STREAMS_LATEST;
+	else if (!s->from_horizon && seq[0] != '\0')
+		type = STREAMS_AFTER_SEQUENCE;
+	buf_reset(&r->iterator);
+	streams_get_iterator(&r->op, s->stream->arn, s->id, type, seq, &r->iterator, on_iterator, r);
+}
+
+/* What each record must know before it joins its lane. */
+static int prepare(struct table *t, struct batch *b, struct err *e)
+{
+	for (size_t i = 0; i < b->nrecords; i++) {
+		struct record *r = &b->records[i];
+		r->ask = table_must_ask(t, r->event_ms);
+		if (t->schema.tenant_attribute == NULL || r->op != RECORDS_MODIFY || r->old_image.len == 0)
+			continue;
+		bool moves;
+		int rc = itemkey_tenant_differs(&t->schema, batch_span(b, r->keys), batch_span(b, r->old_image),
+						batch_span(b, r->new_image), &moves, e);
+		if (rc < 0)
+			return rc;
+		r->moves = moves;
+	}
+	return 0;
+}
+
+static void push(struct shard *s, struct batch *b)
+{
+	struct table *t = s->stream->table;
+	struct daemon *d = t->daemon;
+	memcpy(s->read_seq, b->last_seq, sizeof(s->read_seq));
+	b->shard = s;
+	TAILQ_INSERT_TAIL(&s->batches, b, link);
+	s->open_records += b->nrecords;
+	t->records_read += b->nrecords;
+	for (size_t i = 0; i < b->nrecords; i++)
+		lane_push(&d->lanes, &t->lanes, &b->records[i]);
+	worker_kick(&d->workers);
+}
+
+/* Takes the iterator that the page gives; false when the shard ends with this page. */
+static int next_iterator(struct shard *s, struct span raw, bool *ends, struct err *e)
+{
+	struct buf text;
+	buf_init(&text, STREAMS_ITERATOR_MAX);
+	int rc = raw.len == 0 ? 0 : json_unescape(raw, &text);
+	*ends = raw.len == 0;
+	if (rc == 0)
+		buf_take(&s->iterator, &text);
+	else
+		err_set(e, ERR_CORRUPT, "NextShardIterator cannot be used");
+	buf_fini(&text);
+	return rc < 0 ? -ERR_CORRUPT : 0;
+}
+
+/* A page that is malformed in any way is thrown away whole and asked for again: the iterator has not moved. */
+static int take_page(struct shard *s, struct buf *body, struct batch **out, bool *ends, struct err *e)
+{
+	struct table *t = s->stream->table;
+	struct daemon *d = t->daemon;
+	struct batch *b;
+	struct batch_answer answer;
+	int rc = batch_new(&b, body, t->salt, s->read_seq, d->canon, &answer, e);
+	if (rc < 0)
+		return rc;
+	if (b->nrecords > 0)
+		rc = prepare(t, b, e);
+	if (rc == 0)
+		rc = lanes_reserve(&d->lanes, b->nrecords);
+	if (rc == 0)
+		rc = next_iterator(s, answer.next_iterator, ends, e);
+	if (rc < 0) {
+		batch_free(b);
+		return rc;
+	}
+	if (answer.dropped > 0)
+		log_debug("records read before were left out", LOG_S("table", t->conf->name), LOG_S("shard", s->id),
+			  LOG_U("records", answer.dropped));
+	*out = b;
+	return 0;
+}
+
+static void on_records(struct aws_op *op, int rc, void *arg)
+{
+	struct reader *r = arg;
+	struct shard *s = shard_of(r);
+	struct batch *b;
+	struct err e;
+	bool ends = false;
+	if (s == NULL)
+		return;
+	if (rc < 0) {
+		failed(s, &op->err);
+		return;
+	}
+	size_t bytes = http_body(op->slot)->len;
+	s->stream->table->bytes_read += bytes;
+	rc = take_page(s, http_body(op->slot), &b, &ends, &e);
+	if (rc < 0) {
+		err_prefix(&e, "GetRecords");
+		failed(s, &e);
+		return;
+	}
+	size_t n = b->nrecords, kept = n > 0 ? b->bytes : 0;
+	s->from_horizon = false;
+	if (n > 0)
+		push(s, b);
+	else
+		batch_free(b);
+	if (ends)
+		shard_drain(s);
+	else
+		shard_rest_after_page(s, n, bytes);
+	give_reader_back(s, kept);
+}
+
+static void ask_records(struct shard *s)
+{
+	struct reader *r = s->reader;
+	http_slot_body_max(r->op.slot, r->reserved_bytes);
+	streams_get_records(&r->op, buf_str(&s->iterator), s->limit, on_records, r);
+}

@@ -1,0 +1,139 @@
+#include "shard_rest.h"
+
+#include "base/backoff.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon.h"
+#include "table.h"
+
+#define POLL_FLOOR_MS 250 /* GetRecords: at most 5 calls a second for a shard; we leave one to others */
+
+/*
+ * An empty page means nothing by itself: pages without records come in the middle of a shard. Only several in a row make
+ * it likely that there is no more, and the lag may be counted from the time of asking.
+ */
+#define TIP_EMPTY_PAGES 3
+
+/* At the tip, changes younger than this may be on their way from the table to its stream: they are not claimed. */
+#define SETTLE_MS 2000
+
+/* After a longer silence a single partial page no longer shows that this is still the tip. */
+#define TIP_SILENCE_MS 60000
+
+/* A page at 80% of what one answer may hold (1,000 records or 1 MB) has more behind it. */
+#define FULL_RECORDS 800
+#define FULL_BYTES 800000
+
+/* A shard that is listed and yet unknown so many times in a row is trimmed. */
+#define NOT_FOUND_TIMES 3
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct shard *s = timer->data;
+	struct table *t = s->stream->table;
+	shard_move(s, SHARD_QUEUED);
+	reader_want(&t->daemon->readers, &t->reads, s);
+}
+
+void shard_rest(struct shard *s, int64_t delay_ms)
+{
+	if (s->state != SHARD_RESTING)
+		shard_move(s, SHARD_RESTING);
+	if (!s->stopped)
+		uv_timer_start(&s->timer, on_timer, delay_ms > 0 ? (uint64_t)delay_ms : 0, 0);
+}
+
+void shard_rest_after_page(struct shard *s, size_t records, size_t bytes)
+{
+	const struct config *conf = s->stream->table->daemon->conf;
+	int64_t silence_ms = s->read_began_ms == CLOCK_UNKNOWN ? 0 : s->asked_ms - s->read_began_ms;
+	bool full = records >= FULL_RECORDS || bytes >= FULL_BYTES || (s->limit > 0 && records >= s->limit);
+	s->failures = 0;
+	s->read_began_ms = s->asked_ms;
+	if (s->limit > 0 && (s->limit *= 2) > 500)
+		s->limit = 0; /* what did not fit is behind us */
+	if (records > 0) {
+		s->empty_pages = 0;
+		s->rest_ms = POLL_FLOOR_MS;
+		s->tip = s->tip && !full && silence_ms < TIP_SILENCE_MS;
+	} else {
+		s->empty_pages++;
+		/* Quick at first: until the tip is confirmed the lag is not known. */
+		s->rest_ms = s->tip ? s->rest_ms * 2 : POLL_FLOOR_MS;
+		s->tip = s->tip || s->empty_pages >= TIP_EMPTY_PAGES;
+	}
+	if (s->rest_ms > conf->poll_interval_ms)
+		s->rest_ms = conf->poll_interval_ms;
+	if (s->tip && s->asked_ms - SETTLE_MS > s->complete_ms)
+		s->complete_ms = s->asked_ms - SETTLE_MS;
+	int64_t took_ms = clock_mono_ms() - s->asked_mono_ms;
+	int64_t jitter_ms = records > 0 ? 0 : (int64_t)backoff_random((uint64_t)s->rest_ms / 4 + 1);
+	shard_rest(s, s->rest_ms + jitter_ms - took_ms);
+}
+
+/* An answer that did not fit: ask for more memory first, then for fewer records. False: neither can be had. */
+static bool make_it_fit(struct shard *s)
+{
+	const struct table *t = s->stream->table;
+	if (s->reserve_bytes < t->reads.limit_bytes) {
+		s->reserve_bytes *= 2;
+		return true;
+	}
+	if (s->limit == 1)
+		return false;
+	s->limit = s->limit == 0 ? 500 : s->limit / 2;
+	return true;
+}
+
+/* A shard that the server does not know: perhaps trimmed, perhaps the whole stream is gone. A sweep tells. */
+static bool is_missing(struct shard *s)
+{
+	struct table *t = s->stream->table;
+	if (s->failures < NOT_FOUND_TIMES) {
+		table_sweep_soon(t);
+		return false;
+	}
+	return true;
+}
+
+void shard_rest_after_failure(struct shard *s)
+{
+	struct table *t = s->stream->table;
+	bool at_once = false;
+	s->failures++;
+	switch (s->err.class) {
+	case ERR_EXPIRED: /* older than 15 minutes: derived again from the position */
+		buf_reset(&s->iterator);
+		at_once = s->failures == 1;
+		break;
+	case ERR_TRIMMED:
+		buf_reset(&s->iterator);
+		if (!s->from_horizon)
+			table_gap(t, s->stream->label, s->id, "records trimmed before they were read",
+				  shard_complete_ms(s));
+		s->from_horizon = true;
+		at_once = s->failures == 1;
+		break;
+	case ERR_LIMIT:
+		at_once = make_it_fit(s);
+		break;
+	case ERR_NOT_FOUND:
+		buf_reset(&s->iterator);
+		if (is_missing(s)) {
+			shard_trimmed(s);
+			return;
+		}
+		break;
+	case ERR_INVALID: /* an iterator that the server does not like: derived again */
+		buf_reset(&s->iterator);
+		break;
+	default:
+		break;
+	}
+	if (!at_once) {
+		t->read_errors++;
+		log_warn("shard cannot be read; trying again", LOG_S("table", t->conf->name), LOG_S("shard", s->id),
+			 LOG_E(&s->err), LOG_U("failures", s->failures));
+	}
+	shard_rest(s, at_once ? POLL_FLOOR_MS : backoff_delay_ms(&s->err, s->failures));
+}

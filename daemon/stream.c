@@ -1,0 +1,259 @@
+#include "stream.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon.h"
+#include "table.h"
+
+static struct shard *shard_of_node(struct map_node *n)
+{
+	return n == NULL ? NULL : (struct shard *)((char *)n - offsetof(struct shard, by_id));
+}
+
+static bool has_id(const struct map_node *n, const void *key)
+{
+	const struct shard *s = (const struct shard *)((const char *)n - offsetof(struct shard, by_id));
+	return strcmp(s->id, key) == 0;
+}
+
+struct stream *stream_new(struct table *t, const char *arn, const char *label)
+{
+	struct stream *st = calloc(1, sizeof(*st));
+	if (st == NULL)
+		return NULL;
+	st->arn = strdup(arn);
+	st->label = strdup(label);
+	if (st->arn == NULL || st->label == NULL) {
+		free(st->arn);
+		free(st->label);
+		free(st);
+		return NULL;
+	}
+	st->table = t;
+	st->swept_ms = CLOCK_UNKNOWN;
+	map_init(&st->by_id);
+	TAILQ_INIT(&st->shards);
+	return st;
+}
+
+static void remove_shard(struct stream *st, struct shard *s)
+{
+	TAILQ_REMOVE(&st->shards, s, link);
+	map_remove(&st->by_id, &s->by_id);
+	st->nshards--;
+	shard_free(s);
+}
+
+void stream_free(struct stream *st)
+{
+	struct shard *s;
+	while ((s = TAILQ_FIRST(&st->shards)) != NULL)
+		remove_shard(st, s);
+	map_fini(&st->by_id);
+	free(st->arn);
+	free(st->label);
+	free(st);
+}
+
+struct shard *stream_find(const struct stream *st, const char *id)
+{
+	return shard_of_node(map_find(&st->by_id, map_hash(id, strlen(id)), has_id, id));
+}
+
+static struct shard *add_shard(struct stream *st, const char *id, const char *parent)
+{
+	if (map_reserve(&st->by_id, st->nshards + 1) < 0)
+		return NULL;
+	struct shard *s = shard_new(st, id, parent);
+	if (s == NULL)
+		return NULL;
+	map_add(&st->by_id, &s->by_id, map_hash(id, strlen(id)));
+	TAILQ_INSERT_TAIL(&st->shards, s, link);
+	st->nshards++;
+	return s;
+}
+
+int stream_restore(struct stream *st, const struct position_stream *p)
+{
+	st->known_before = true;
+	st->drained = p->drained;
+	for (size_t i = 0; i < p->nshards; i++) {
+		const struct position_shard *ps = &p->shards[i];
+		if (stream_find(st, ps->id) != NULL)
+			continue;
+		struct shard *s = add_shard(st, ps->id, ps->parent);
+		if (s == NULL)
+			return -ERR_SYSTEM;
+		memcpy(s->durable_seq, ps->seq, sizeof(s->durable_seq));
+		s->complete_ms = ps->complete_ms;
+		s->listed = false; /* until a sweep says so */
+		if (ps->finished)
+			shard_skip(s);
+	}
+	return 0;
+}
+
+/*
+ * May it be read (I3)? A parent that is not listed any more, or was never known, does not block: what it held is gone or done.
+ * What its parent is complete through, a shard that has not begun is too.
+ */
+static bool may_start(const struct stream *st, struct shard *s)
+{
+	struct shard *parent = s->parent != NULL ? stream_find(st, s->parent) : NULL;
+	if (parent == NULL)
+		return true;
+	if (parent->state != SHARD_FINISHED)
+		return false;
+	parent->children_known = true;
+	if (s->complete_ms == CLOCK_UNKNOWN)
+		s->complete_ms = parent->complete_ms;
+	return true;
+}
+
+static void start_shards(struct stream *st)
+{
+	struct shard *s;
+	if (!st->started)
+		return;
+	TAILQ_FOREACH(s, &st->shards, link)
+	{
+		if (s->state != SHARD_WAITING || !s->listed || !may_start(st, s))
+			continue;
+		log_info("reading shard", LOG_S("table", st->table->conf->name), LOG_S("shard", s->id),
+			 LOG_S("after", s->durable_seq[0] != '\0' ? s->durable_seq : NULL));
+		shard_start(s);
+	}
+}
+
+/* First sight of a stream under start = latest: what is closed is skipped, what is open is read from now on. */
+static void begin_at_latest(struct stream *st)
+{
+	struct shard *s;
+	TAILQ_FOREACH(s, &st->shards, link)
+	{
+		if (s->state != SHARD_WAITING)
+			continue;
+		if (s->open) {
+			s->from_latest = true;
+		} else {
+			shard_skip(s);
+			s->children_known = true;
+		}
+	}
+}
+
+/*
+ * A shard that the stream no longer lists has been trimmed: after it was finished that is the end of its story; before,
+ * what was not read of it is a gap.
+ */
+static void retire_unlisted(struct stream *st)
+{
+	struct shard *s, *next;
+	for (s = TAILQ_FIRST(&st->shards); s != NULL; s = next) {
+		next = TAILQ_NEXT(s, link);
+		if (s->listed)
+			continue;
+		if (s->state != SHARD_FINISHED)
+			shard_trimmed(s);
+	}
+	for (s = TAILQ_FIRST(&st->shards); s != NULL; s = next) {
+		next = TAILQ_NEXT(s, link);
+		if (!s->listed && s->state == SHARD_FINISHED)
+			remove_shard(st, s);
+	}
+}
+
+/* Every listed shard has its children in the list too: a finished one without any has none (yet). */
+static void note_children(struct stream *st)
+{
+	struct shard *s, *parent;
+	TAILQ_FOREACH(s, &st->shards, link)
+	if (s->parent != NULL && (parent = stream_find(st, s->parent)) != NULL)
+		parent->children_known = true;
+}
+
+int stream_merge(struct stream *st, const struct streams_shard *shards, size_t n, bool whole, struct err *e)
+{
+	struct shard *s;
+	bool first = whole && !st->swept && !st->known_before;
+	if (whole)
+		TAILQ_FOREACH(s, &st->shards, link)
+	s->listed = false;
+	for (size_t i = 0; i < n; i++) {
+		s = stream_find(st, shards[i].id);
+		if (s == NULL)
+			s = add_shard(st, shards[i].id, shards[i].parent);
+		if (s == NULL)
+			return err_errno(e, ENOMEM, "shards of stream %s", st->label);
+		s->listed = true;
+		s->open = shards[i].end_seq == NULL;
+	}
+	note_children(st);
+	if (whole) {
+		st->swept = true;
+		retire_unlisted(st);
+	}
+	if (first && st->table->conf->start == CONFIG_START_LATEST && TAILQ_NEXT(st, link) == NULL)
+		begin_at_latest(st);
+	start_shards(st);
+	table_moved(st->table);
+	return 0;
+}
+
+void stream_start(struct stream *st)
+{
+	st->started = true;
+	start_shards(st);
+}
+
+void stream_shard_finished(struct stream *st, struct shard *s)
+{
+	(void)s;
+	note_children(st);
+	start_shards(st);
+	table_moved(st->table);
+	table_sweep_soon(st->table);
+}
+
+bool stream_check_drained(struct stream *st)
+{
+	struct shard *s;
+	bool ended = st->gone || st->status == STREAMS_DISABLED;
+	if (st->drained)
+		return true;
+	if (!ended || !(st->swept || st->gone))
+		return false;
+	TAILQ_FOREACH(s, &st->shards, link)
+	if (s->state != SHARD_FINISHED)
+		return false;
+	st->drained = true;
+	log_info("stream is read to its end", LOG_S("table", st->table->conf->name), LOG_S("stream", st->label));
+	return true;
+}
+
+struct shard *stream_childless(const struct stream *st)
+{
+	struct shard *s;
+	if (st->drained || st->gone || st->status == STREAMS_DISABLED)
+		return NULL;
+	TAILQ_FOREACH(s, &st->shards, link)
+	if (s->state == SHARD_FINISHED && s->listed && !s->children_known)
+		return s;
+	return NULL;
+}
+
+void stream_gone(struct stream *st)
+{
+	struct shard *s;
+	if (st->gone)
+		return;
+	st->gone = true;
+	TAILQ_FOREACH(s, &st->shards, link)
+	shard_trimmed(s);
+	if (TAILQ_EMPTY(&st->shards) && !st->swept)
+		table_gap(st->table, st->label, "", "stream gone before it was read", CLOCK_UNKNOWN);
+}

@@ -1,0 +1,212 @@
+#include "table.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/map.h"
+#include "daemon.h"
+#include "shard.h"
+
+/* The largest is watermark.json of a table with very many shards; memory is only taken as an answer comes. */
+#define CONTROL_BODY_MAX ((size_t)64 << 20)
+#define DAY_MS (INT64_C(24) * 3600 * 1000)
+
+char *table_meta_key(const struct table *t, const char *name)
+{
+	char *key;
+	return asprintf(&key, "%s%s", t->meta_path, name) < 0 ? NULL : key;
+}
+
+/* What the last run knew, and whether S3 must be asked about what it may have written past that. */
+static int load_checkpoint(struct table *t, struct err *e)
+{
+	struct checkpoint c;
+	int rc =
+		checkpoint_load(t->saving.checkpoint_path, t->conf->name, t->daemon->conf->bucket, t->data_path, &c, e);
+	if (rc == -ERR_NOT_FOUND)
+		return 0;
+	if (rc < 0)
+		return rc;
+	t->restored = c.position;
+	if (!c.clean)
+		t->ask_until_ms = c.horizon_ms;
+	log_info("checkpoint found", LOG_S("table", t->conf->name), LOG_T("saved", c.position->saved_ms),
+		 LOG_S("stopped", c.clean ? "cleanly" : "uncleanly"));
+	return 0;
+}
+
+static int make_names(struct table *t, struct err *e)
+{
+	t->data_path = config_data_path(t->conf);
+	t->meta_path = config_meta_path(t->conf);
+	t->deletes_path = t->meta_path != NULL ? table_meta_key(t, "deletes/") : NULL;
+	if (t->data_path == NULL || t->deletes_path == NULL)
+		return err_errno(e, ENOMEM, "table %s", t->conf->name);
+	t->salt = map_hash(t->data_path, strlen(t->data_path));
+	t->schema.format = t->conf->key_format;
+	t->schema.tenant_attribute = t->conf->tenant_attribute;
+	t->schema.path_bytes = strlen(t->deletes_path);
+	return 0;
+}
+
+int table_init(struct table *t, struct daemon *d, const struct config_table *conf, size_t share_bytes, struct err *e)
+{
+	*t = (struct table){.daemon = d, .conf = conf};
+	t->state = VIEW_TABLE_STARTING;
+	t->ask_until_ms = t->last_durable_event_ms = t->complete_before_ms = CLOCK_UNKNOWN;
+	t->since_ms = clock_wall_ms();
+	TAILQ_INIT(&t->streams);
+	lane_group_init(&t->lanes);
+	reader_queue_init(&t->reads, t, share_bytes);
+	buf_init(&t->scratch, CONTROL_BODY_MAX);
+	uv_timer_init(&d->loop, &t->check_timer);
+	t->check_timer.data = t;
+	table_discover_init(t);
+	int rc = aws_op_init(&t->op, &d->aws, CONTROL_BODY_MAX, e);
+	if (rc == 0)
+		rc = make_names(t, e);
+	if (rc == 0)
+		rc = table_save_init(t, e);
+	if (rc == 0)
+		rc = load_checkpoint(t, e);
+	return rc;
+}
+
+void table_close(struct table *t)
+{
+	struct stream *st;
+	while ((st = TAILQ_FIRST(&t->streams)) != NULL) {
+		TAILQ_REMOVE(&t->streams, st, link);
+		stream_free(st);
+	}
+	t->active = NULL;
+	aws_op_fini(&t->op, NULL);
+	uv_close((uv_handle_t *)&t->check_timer, NULL);
+	table_discover_stop(t);
+	table_save_close(t);
+}
+
+static void free_gap(struct position_gap *g)
+{
+	free(g->reason);
+	free(g->stream);
+	free(g->shard);
+}
+
+void table_fini(struct table *t)
+{
+	for (size_t i = 0; i < t->ngaps; i++)
+		free_gap(&t->gaps[i]);
+	free(t->gaps);
+	table_discover_fini(t);
+	table_save_fini(t);
+	position_free(t->restored);
+	table_description_fini(&t->about);
+	table_description_fini(&t->fresh);
+	json_decref(t->ttl);
+	buf_fini(&t->scratch);
+	free(t->key);
+	free(t->data_path);
+	free(t->meta_path);
+	free(t->deletes_path);
+}
+
+void table_gap_restore(struct table *t, const struct position_gap *g)
+{
+	if (t->gaps == NULL)
+		t->gaps = calloc(TABLE_GAPS_KEPT, sizeof(*t->gaps));
+	if (t->gaps == NULL)
+		return; /* it was logged and counted */
+	if (t->ngaps == TABLE_GAPS_KEPT) {
+		free_gap(&t->gaps[0]);
+		memmove(&t->gaps[0], &t->gaps[1], (TABLE_GAPS_KEPT - 1) * sizeof(*t->gaps));
+		t->ngaps--;
+	}
+	struct position_gap *kept = &t->gaps[t->ngaps++];
+	*kept = *g;
+	kept->reason = strdup(g->reason);
+	kept->stream = g->stream != NULL ? strdup(g->stream) : NULL;
+	kept->shard = g->shard != NULL ? strdup(g->shard) : NULL;
+}
+
+void table_gap(struct table *t, const char *stream, const char *shard, const char *reason, int64_t from_ms)
+{
+	int64_t now_ms = clock_wall_ms();
+	/* A stream keeps 24 hours; what is gone is older. An emulator may trim sooner: then up to now. */
+	int64_t to_ms = from_ms != CLOCK_UNKNOWN && now_ms - DAY_MS < from_ms ? now_ms : now_ms - DAY_MS;
+	const struct position_gap g = {
+		.reason = (char *)reason,
+		.stream = (char *)stream,
+		.shard = (char *)shard,
+		.from_ms = from_ms,
+		.to_ms = to_ms,
+		.noticed_ms = now_ms,
+	};
+	t->gap_count++;
+	table_gap_restore(t, &g);
+	log_error("gap in the history: changes of this time may be missing from the backup; compare the table with the "
+		  "backup and write the items that differ again",
+		  LOG_S("table", t->conf->name), LOG_S("reason", reason), LOG_S("shard", shard),
+		  LOG_S("stream", stream), LOG_T("from", from_ms), LOG_T("to", to_ms));
+	table_moved(t);
+}
+
+void table_described(struct table *t)
+{
+	table_description_fini(&t->about);
+	t->about = t->fresh;
+	t->fresh = (struct table_description){0};
+	t->schema.hash_name = t->about.hash_name;
+	t->schema.range_name = t->about.range_name;
+}
+
+void table_compact(struct table *t)
+{
+	struct stream *st;
+	struct shard *s;
+	struct batch *b;
+	TAILQ_FOREACH(st, &t->streams, link)
+	TAILQ_FOREACH(s, &st->shards, link)
+	TAILQ_FOREACH(b, &s->batches, link)
+	t->reads.used_bytes -= batch_compact(b);
+}
+
+static int64_t stream_complete_ms(const struct stream *st)
+{
+	const struct shard *s;
+	int64_t least = INT64_MAX;
+	TAILQ_FOREACH(s, &st->shards, link)
+	{
+		/* A shard that waits is as complete as its parent, which counts until its children are known. */
+		if (s->state == SHARD_WAITING || (s->state == SHARD_FINISHED && s->children_known))
+			continue;
+		int64_t ms = shard_complete_ms(s);
+		if (ms < least)
+			least = ms;
+	}
+	return least;
+}
+
+int64_t table_complete_ms(const struct table *t)
+{
+	if (t->active == NULL || !t->active->swept)
+		return t->complete_before_ms;
+	int64_t least = stream_complete_ms(t->active);
+	/* A stream without a shard to read: as of the last look at it. */
+	return least == INT64_MAX ? t->active->swept_ms : least;
+}
+
+bool table_clean(const struct table *t)
+{
+	const struct stream *st;
+	const struct shard *s;
+	TAILQ_FOREACH(st, &t->streams, link)
+	TAILQ_FOREACH(s, &st->shards, link)
+	if (shard_ahead(s))
+		return false;
+	return true;
+}

@@ -1,0 +1,172 @@
+/*
+ * table: one DynamoDB table and its backup: its streams, its position, its share of memory, its figures.
+ *
+ *     checking --> running          the start-up checks passed; discovery goes on for ever
+ *        ^ |
+ *        | v
+ *      refused                      an operator must do something; looked at again every minute
+ *
+ * Files: table.c (its parts), table_check.c (start-up checks), table_discover.c (streams and shards), table_save.c
+ * (checkpoint and watermark), table_view.c (what is shown).
+ */
+#ifndef DDB_TABLE_H
+#define DDB_TABLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "aws/aws.h"
+#include "aws/s3.h"
+#include "aws/streams.h"
+#include "aws/table.h"
+#include "base/config.h"
+#include "base/err.h"
+#include "checkpoint.h"
+#include "codec/itemkey.h"
+#include "lane.h"
+#include "position.h"
+#include "reader.h"
+#include "stream.h"
+#include "view.h"
+
+struct daemon;
+
+#define TABLE_GAPS_KEPT 100
+
+/* What table_discover.c is doing. */
+struct table_discovery {
+	struct streams_description page;
+	struct streams_list list; /* of the pages so far */
+	struct streams_list list_page;
+	struct streams_shard *shards; /* of the pages so far */
+	size_t nshards;
+	char *cursor;	       /* where the next page begins; NULL: the first */
+	struct stream *stream; /* being described */
+	char *parent;	       /* shard whose children are looked for; NULL: a whole sweep */
+	int64_t began_ms;
+	unsigned failures;
+	unsigned fruitless; /* looks in a row that found no child of a finished shard */
+	bool busy, again;
+	bool ordered; /* the streams are known and in order */
+	uv_timer_t timer;
+};
+
+struct table_saving {
+	struct checkpoint_saver saver;
+	char *checkpoint_path;
+	struct aws_op op; /* of the watermark */
+	char *watermark_key;
+	struct buf watermark;	 /* being put */
+	int64_t horizon_ms;	 /* durable: see checkpoint.h; CLOCK_UNKNOWN before the first save */
+	int64_t horizon_next_ms; /* of the save in flight */
+	int64_t horizon_want_ms; /* a record waits for this */
+	int64_t saved_ms, saved_mono_ms;
+	int64_t watermark_ms, watermark_mono_ms;
+	uint64_t errors;
+	unsigned watermark_failures;
+	bool enabled;		     /* the streams are known: what is saved from now on is the whole position */
+	bool dirty;		     /* the position moved since the save in flight or done began */
+	bool putting;		     /* the watermark is on its way */
+	bool final_saved, final_put; /* at a stop */
+	struct err err;		     /* of the last save; class ERR_NONE when it worked */
+	struct err watermark_err;
+	char problem[512];
+};
+
+struct table {
+	struct daemon *daemon;
+	const struct config_table *conf;
+	enum view_table_state state;
+	bool settled;	    /* checked once, for better or worse */
+	struct err problem; /* class ERR_NONE: none */
+	int problem_exit;   /* exit code that goes with it */
+	unsigned check_failures;
+	char *data_path, *meta_path, *deletes_path;
+	struct itemkey_schema schema;
+	uint64_t salt;
+	struct table_description about; /* as of the last DescribeTable that worked */
+	struct table_description fresh; /* being described */
+	json_t *ttl;
+	struct aws_op op;   /* of checks and discovery */
+	struct buf scratch; /* body of table.json */
+	char *key;	    /* S3 key of the request in flight */
+	struct s3_head head;
+	uv_timer_t check_timer;
+	struct table_discovery discovery;
+	struct table_saving saving;
+	struct position *restored;  /* what a checkpoint or watermark knew, until the streams took it over */
+	int64_t complete_before_ms; /* as it knew it */
+	int64_t since_ms;
+	int64_t ask_until_ms; /* S3 is asked about records with an event time up to this; CLOCK_UNKNOWN: about none */
+	struct stream_list streams;
+	struct stream *active; /* the oldest that is not drained */
+	struct lane_group lanes;
+	struct reader_queue reads;
+	struct position_gap *gaps; /* the newest TABLE_GAPS_KEPT */
+	size_t ngaps;
+	uint64_t gap_count;
+	/* figures since start */
+	uint64_t records[RECORDS_OPS], records_ttl, records_skipped, records_read, bytes_read, retries, read_errors;
+	int64_t last_durable_event_ms;
+	size_t in_flight, stuck;
+	struct err stuck_err;
+};
+
+/* Loads the checkpoint. -ERR_CORRUPT when it is refused. `share_bytes` of memory_limit are its own. */
+int table_init(struct table *t, struct daemon *d, const struct config_table *conf, size_t share_bytes, struct err *e);
+/* Handles close on the loop's next turns; nothing may be in flight. */
+void table_close(struct table *t);
+/* After they have. */
+void table_fini(struct table *t);
+
+/* table_check.c: starts the checks; the table goes on by itself from there. */
+void table_check(struct table *t);
+/* A check failed for good: the table is refused with `exit_code`, and looked at again every minute. */
+void table_refuse(struct table *t, int exit_code, const struct err *e);
+
+/* table_discover.c */
+void table_discover_init(struct table *t);
+/* The first discovery: streams in order, their shards; then every discovery_interval. */
+void table_discover(struct table *t);
+/* Shards have ended or gone missing: look now rather than later. */
+void table_sweep_soon(struct table *t);
+void table_discover_stop(struct table *t);
+void table_discover_fini(struct table *t);
+
+/* table_save.c */
+int table_save_init(struct table *t, struct err *e);
+void table_save_close(struct table *t);
+void table_save_fini(struct table *t);
+/* The durable position moved. */
+void table_moved(struct table *t);
+/* Once a second: saves what is due. */
+void table_save_due(struct table *t, int64_t mono_ms);
+/* May a record of this event time be written now? If not, the horizon is being saved and the table's lanes are blocked. */
+bool table_may_write(struct table *t, int64_t event_ms);
+/* Should S3 be asked whether it has the record already? */
+bool table_must_ask(const struct table *t, int64_t event_ms);
+/* At the stop: the last save and watermark. True when both are done (or cannot be). */
+bool table_save_final(struct table *t, bool clean);
+/* The position as the watermark tells it, appended to `out`. */
+int table_watermark_encode(struct table *t, struct buf *out, struct err *e);
+
+/* A hole in the history since `from_ms` (CLOCK_UNKNOWN: not known): counted, logged, in the checkpoint and the watermark (I5). */
+void table_gap(struct table *t, const char *stream, const char *shard, const char *reason, int64_t from_ms);
+/* A gap that a checkpoint tells of. */
+void table_gap_restore(struct table *t, const struct position_gap *g);
+/* DescribeTable answered: `fresh` takes the place of `about`. */
+void table_described(struct table *t);
+/* Memory is short: frees payloads of durable records that sit between open ones. */
+void table_compact(struct table *t);
+/* Every change up to this event time is in S3; CLOCK_UNKNOWN. */
+int64_t table_complete_ms(const struct table *t);
+/* Nothing of it is beyond its durable position: a restart needs not ask S3. */
+bool table_clean(const struct table *t);
+/* table_view.c */
+void table_view(const struct table *t, struct view_table *v);
+
+/* "<meta path>NAME", malloc'd, NULL without memory. */
+char *table_meta_key(const struct table *t, const char *name);
+
+#endif

@@ -1,0 +1,345 @@
+/*
+ * The start-up checks of one table, one request after another on the table's op:
+ *
+ *     DescribeTable -> (UpdateTable) -> watermark.json -> DescribeTimeToLive -> table.json -> ready
+ *
+ * What may pass by itself (network, throttling) is tried again; what only an operator can mend refuses the table, and is looked at
+ * again every minute, while other tables go on.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "base/backoff.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "codec/digest.h"
+#include "codec/encode.h"
+#include "daemon.h"
+#include "table.h"
+
+#define REFUSED_AGAIN_MS 60000
+#define ENABLING_AGAIN_MS 1000
+/* Event times of another host's run lie before our start, give or take both clocks. */
+#define ASK_MARGIN_MS INT64_C(120000)
+
+static void describe(struct table *t);
+static void fetch_watermark(struct table *t);
+static void describe_ttl(struct table *t);
+static void head_table_json(struct table *t);
+static void passed(struct table *t);
+
+static void on_check_timer(uv_timer_t *timer)
+{
+	describe(timer->data);
+}
+
+static void again(struct table *t, int64_t delay_ms)
+{
+	if (t->daemon->phase != DAEMON_STOPPING)
+		uv_timer_start(&t->check_timer, on_check_timer, (uint64_t)delay_ms, 0);
+}
+
+static void settle(struct table *t)
+{
+	if (t->settled)
+		return;
+	t->settled = true;
+	daemon_table_settled(t->daemon);
+}
+
+void table_refuse(struct table *t, int exit_code, const struct err *e)
+{
+	t->state = VIEW_TABLE_REFUSED;
+	t->problem = *e;
+	t->problem_exit = exit_code;
+	log_error("table is not backed up", LOG_S("table", t->conf->name), LOG_E(e));
+	again(t, REFUSED_AGAIN_MS);
+	settle(t);
+}
+
+/* Sorts a failed request into "try again" and "refused". */
+static void failed(struct table *t, const struct err *e)
+{
+	switch (e->class) {
+	case ERR_CANCELLED:
+		return;
+	case ERR_AUTH:
+	case ERR_DENIED:
+		table_refuse(t, EX_NOPERM, e);
+		return;
+	case ERR_INVALID:
+	case ERR_NOT_FOUND:
+		table_refuse(t, EX_UNAVAILABLE, e);
+		return;
+	default:
+		break;
+	}
+	t->problem = *e;
+	t->check_failures++;
+	log_warn("table cannot be checked yet; trying again", LOG_S("table", t->conf->name), LOG_E(e),
+		 LOG_U("failures", t->check_failures));
+	again(t, backoff_delay_ms(e, t->check_failures));
+}
+
+static void refuse_for(struct table *t, const char *what)
+{
+	struct err e;
+	err_set(&e, ERR_INVALID, "%s", what);
+	table_refuse(t, EX_UNAVAILABLE, &e);
+}
+
+static void on_enabled(struct aws_op *op, int rc, void *arg)
+{
+	struct table *t = arg;
+	if (rc < 0 && op->err.class != ERR_CONFLICT) {
+		failed(t, &op->err);
+		return;
+	}
+	log_info("stream is being turned on", LOG_S("table", t->conf->name));
+	again(t, ENABLING_AGAIN_MS);
+}
+
+/* True when the stream carries what a backup needs; else the table has been refused, or its stream is being turned on. */
+static bool stream_is_good(struct table *t)
+{
+	struct err e;
+	const struct table_description *about = &t->about;
+	if (!about->stream_enabled && t->conf->enable_stream) {
+		table_enable_stream(&t->op, t->conf->name, on_enabled, t);
+		return false;
+	}
+	if (!about->stream_enabled) {
+		refuse_for(t,
+			   "its stream is off; turn it on with view type NEW_AND_OLD_IMAGES (aws dynamodb update-table "
+			   "--stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES), or set "
+			   "enable_stream = yes for this table");
+		return false;
+	}
+	if (about->stream_view != STREAMS_NEW_AND_OLD_IMAGES && about->stream_view != STREAMS_NEW_IMAGE) {
+		err_set(&e, ERR_INVALID,
+			"its stream has view type %s, which does not carry the new image of an item; turn the stream "
+			"off and "
+			"on again with NEW_AND_OLD_IMAGES (or NEW_IMAGE)",
+			streams_view_name(about->stream_view));
+		table_refuse(t, EX_UNAVAILABLE, &e);
+		return false;
+	}
+	const char *tenant = t->conf->tenant_attribute;
+	bool tenant_is_key = tenant != NULL && (strcmp(tenant, about->hash_name) == 0 ||
+						(about->range_name != NULL && strcmp(tenant, about->range_name) == 0));
+	if (tenant != NULL && !tenant_is_key && about->stream_view != STREAMS_NEW_AND_OLD_IMAGES) {
+		refuse_for(t, "tenant_attribute is not a key attribute, so that the folder of a removed item is known "
+			      "from its "
+			      "old image only; turn the stream off and on again with NEW_AND_OLD_IMAGES");
+		return false;
+	}
+	return true;
+}
+
+static void on_described(struct aws_op *op, int rc, void *arg)
+{
+	struct table *t = arg;
+	if (rc == -ERR_NOT_FOUND) {
+		struct err e = op->err;
+		err_prefix(
+			&e,
+			"there is no such table in region %s for these credentials; correct [table \"%s\"] or region",
+			t->daemon->aws.region, t->conf->name);
+		table_refuse(t, EX_UNAVAILABLE, &e);
+		return;
+	}
+	if (rc < 0) {
+		failed(t, &op->err);
+		return;
+	}
+	table_described(t);
+	if (strcmp(t->about.status, "CREATING") == 0) {
+		again(t, ENABLING_AGAIN_MS);
+		return;
+	}
+	if (!stream_is_good(t))
+		return;
+	if (t->about.stream_arn == NULL) { /* enabled a moment ago */
+		again(t, ENABLING_AGAIN_MS);
+		return;
+	}
+	fetch_watermark(t);
+}
+
+static void describe(struct table *t)
+{
+	table_describe(&t->op, t->conf->name, &t->fresh, on_described, t);
+}
+
+void table_check(struct table *t)
+{
+	describe(t);
+}
+
+/* Does the bucket's path belong to another table? Two sources in one path would mix their items. */
+static bool is_foreign(struct table *t, const struct position *p)
+{
+	struct err e;
+	if (p->table_arn == NULL || t->about.arn == NULL || strcmp(p->table_arn, t->about.arn) == 0)
+		return false;
+	err_set(&e, ERR_INVALID,
+		"s3://%s/%s holds the backup of another table, %s; give this one another prefix, or move that "
+		"watermark.json away",
+		t->daemon->conf->bucket, t->data_path, p->table_arn);
+	table_refuse(t, EX_UNAVAILABLE, &e);
+	return true;
+}
+
+/* The bucket knows a position: it counts when this host has none, or an older one than another host has written since. */
+static void adopt_watermark(struct table *t, struct position *p)
+{
+	const struct position *ours = t->restored;
+	bool stale = ours != NULL && strcmp(ours->instance, p->instance) != 0 && p->saved_ms > ours->saved_ms;
+	if (ours != NULL && !stale) {
+		position_free(p);
+		return;
+	}
+	log_warn(stale ? "the checkpoint here is older than what another host has written; resuming from the bucket's "
+			 "watermark"
+		       : "no checkpoint here; resuming from the bucket's watermark",
+		 LOG_S("table", t->conf->name), LOG_T("saved", p->saved_ms), LOG_S("by", p->host));
+	position_free(t->restored);
+	t->restored = p;
+	t->ask_until_ms = clock_wall_ms() + ASK_MARGIN_MS;
+}
+
+static void on_watermark(struct aws_op *op, int rc, void *arg)
+{
+	struct table *t = arg;
+	struct err e = {0};
+	if (rc < 0) {
+		failed(t, &op->err);
+		return;
+	}
+	if (!t->head.exists) {
+		describe_ttl(t);
+		return;
+	}
+	struct position *p = NULL;
+	struct buf *body = http_body(op->slot);
+	json_error_t je;
+	json_t *j = json_loadb(buf_str(body), body->len, 0, &je);
+	rc = j != NULL ? position_from_json(j, &p, &e) : err_set(&e, ERR_CORRUPT, "not JSON: %s", je.text);
+	json_decref(j);
+	if (rc < 0 && t->restored == NULL) {
+		err_prefix(&e,
+			   "s3://%s/%s is damaged, and there is no checkpoint in %s; delete it (its versions stay) to "
+			   "begin anew",
+			   t->daemon->conf->bucket, t->saving.watermark_key, t->daemon->conf->state_dir);
+		table_refuse(t, EX_DATAERR, &e);
+		return;
+	}
+	if (rc < 0) {
+		log_warn("watermark.json in the bucket is damaged; it is written anew from the checkpoint here",
+			 LOG_S("table", t->conf->name), LOG_E(&e));
+	} else if (is_foreign(t, p)) {
+		position_free(p);
+		return;
+	} else {
+		adopt_watermark(t, p);
+	}
+	describe_ttl(t);
+}
+
+static void fetch_watermark(struct table *t)
+{
+	s3_get(&t->op, span_of(t->saving.watermark_key), (struct span){0}, &t->head, on_watermark, t);
+}
+
+static void on_ttl(struct aws_op *op, int rc, void *arg)
+{
+	struct table *t = arg;
+	/* Only a restore wants it: without the permission the backup is complete all the same. */
+	if (rc < 0 && op->err.class != ERR_DENIED && op->err.class != ERR_INVALID) {
+		failed(t, &op->err);
+		return;
+	}
+	if (rc < 0)
+		log_warn("time to live cannot be read, so table.json will not have it", LOG_S("table", t->conf->name),
+			 LOG_E(&op->err));
+	head_table_json(t);
+}
+
+static void describe_ttl(struct table *t)
+{
+	json_decref(t->ttl);
+	t->ttl = NULL;
+	table_describe_ttl(&t->op, t->conf->name, &t->ttl, on_ttl, t);
+}
+
+/* What changes by itself says nothing about how to make the table again, and would give a version a start. */
+static void make_table_json(struct table *t)
+{
+	json_t *table = json_deep_copy(t->about.json), *o = json_object();
+	json_object_del(table, "ItemCount");
+	json_object_del(table, "TableSizeBytes");
+	json_object_del(table, "TableStatus");
+	json_object_set_new(o, "Table", table);
+	if (t->ttl != NULL)
+		json_object_set(o, "TimeToLiveDescription", t->ttl);
+	char *text = json_dumps(o, JSON_INDENT(1) | JSON_SORT_KEYS);
+	buf_reset(&t->scratch);
+	if (text != NULL)
+		buf_append_str(&t->scratch, text);
+	free(text);
+	json_decref(o);
+}
+
+static void on_table_json(struct aws_op *op, int rc, void *arg)
+{
+	if (rc < 0)
+		failed(arg, &op->err);
+	else
+		passed(arg);
+}
+
+static void on_table_json_head(struct aws_op *op, int rc, void *arg)
+{
+	struct table *t = arg;
+	uint8_t digest[DIGEST_MD5_SIZE];
+	char hex[2 * DIGEST_MD5_SIZE + 1] = "";
+	if (rc < 0) {
+		failed(t, &op->err);
+		return;
+	}
+	make_table_json(t);
+	digest_md5(digest, buf_str(&t->scratch), t->scratch.len);
+	encode_hex(hex, digest, sizeof(digest));
+	if (t->head.exists && strcmp(t->head.etag, hex) == 0) {
+		passed(t);
+		return;
+	}
+	const struct s3_put put = {.key = span_of(t->key), .body = {buf_str(&t->scratch), t->scratch.len}};
+	s3_put(&t->op, &put, on_table_json, t);
+}
+
+static void head_table_json(struct table *t)
+{
+	free(t->key);
+	t->key = table_meta_key(t, "table.json");
+	if (t->key == NULL) {
+		struct err e;
+		err_set(&e, ERR_SYSTEM, "out of memory");
+		failed(t, &e);
+		return;
+	}
+	s3_head(&t->op, span_of(t->key), (struct span){0}, &t->head, on_table_json_head, t);
+}
+
+static void passed(struct table *t)
+{
+	t->problem.class = ERR_NONE;
+	t->check_failures = 0;
+	t->state = VIEW_TABLE_RUNNING;
+	buf_trim(&t->scratch, 0);
+	log_info("table is ready", LOG_S("table", t->conf->name), LOG_S("stream", t->about.stream_label),
+		 LOG_S("path", t->data_path));
+	table_discover(t);
+	settle(t);
+}

@@ -1,0 +1,484 @@
+/*
+ * Discovery: which streams a table has, and which shards they have.
+ *
+ *     once:       ListStreams, to its last page -> streams in order of their labels, with what the checkpoint knows
+ *     each time:  DescribeTable (a new stream?) -> DescribeStream of the active one, to its last page -> merge
+ *     when a shard has ended: DescribeStream with ShardFilter CHILD_SHARDS -> merge; without an answer, a whole sweep
+ *
+ * Only a description that is complete is merged: from half a graph a child could seem to have no parent (I3).
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/backoff.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "daemon.h"
+#include "stream.h"
+#include "table.h"
+
+#define CHILD_AGAIN_MS 1000
+#define SOON_MS 50
+#define FRUITLESS_DOUBLINGS 6
+
+static void begin(struct table *t);
+static void list_streams(struct table *t);
+static void sweep(struct table *t, struct stream *st);
+
+static void on_timer(uv_timer_t *timer)
+{
+	begin(timer->data);
+}
+
+void table_discover_init(struct table *t)
+{
+	uv_timer_init(&t->daemon->loop, &t->discovery.timer);
+	t->discovery.timer.data = t;
+}
+
+static void drop_pages(struct table_discovery *d)
+{
+	struct streams_description whole = {.shards = d->shards, .nshards = d->nshards};
+	streams_description_fini(&whole);
+	streams_description_fini(&d->page);
+	streams_list_fini(&d->list);
+	streams_list_fini(&d->list_page);
+	d->page = (struct streams_description){0};
+	d->list = d->list_page = (struct streams_list){0};
+	d->shards = NULL;
+	d->nshards = 0;
+	free(d->cursor);
+	free(d->parent);
+	d->cursor = d->parent = NULL;
+}
+
+void table_discover_stop(struct table *t)
+{
+	if (!uv_is_closing((uv_handle_t *)&t->discovery.timer))
+		uv_close((uv_handle_t *)&t->discovery.timer, NULL);
+}
+
+void table_discover_fini(struct table *t)
+{
+	drop_pages(&t->discovery);
+}
+
+static void wait_for(struct table *t, int64_t delay_ms)
+{
+	struct table_discovery *d = &t->discovery;
+	d->busy = false;
+	drop_pages(d);
+	if (t->daemon->phase == DAEMON_STOPPING)
+		return;
+	if (d->again && delay_ms > SOON_MS)
+		delay_ms = SOON_MS;
+	d->again = false;
+	uv_timer_start(&d->timer, on_timer, (uint64_t)delay_ms, 0);
+}
+
+static void failed(struct table *t, const struct err *e)
+{
+	struct table_discovery *d = &t->discovery;
+	if (e->class == ERR_CANCELLED) {
+		d->busy = false;
+		drop_pages(d);
+		return;
+	}
+	d->failures++;
+	t->read_errors++;
+	t->problem = *e;
+	d->again = false;
+	log_warn("streams and shards cannot be looked up; trying again", LOG_S("table", t->conf->name), LOG_E(e),
+		 LOG_U("failures", d->failures));
+	wait_for(t, backoff_delay_ms(e, d->failures));
+}
+
+static void no_memory(struct table *t)
+{
+	struct err e;
+	err_errno(&e, ENOMEM, "discovery");
+	failed(t, &e);
+}
+
+/* The oldest stream that is not drained becomes the active one. */
+static void activate(struct table *t)
+{
+	struct stream *st;
+	t->active = NULL;
+	TAILQ_FOREACH(st, &t->streams, link)
+	{
+		if (stream_check_drained(st))
+			continue;
+		t->active = st;
+		if (!st->started)
+			stream_start(st);
+		return;
+	}
+}
+
+/* What is said when a table's newest stream is off: nothing new can be backed up until it is on again. */
+static void note_health(struct table *t)
+{
+	if (t->active != NULL && t->active->status != STREAMS_DISABLED) {
+		t->problem.class = ERR_NONE;
+		return;
+	}
+	err_set(&t->problem, ERR_INVALID,
+		"its stream is off: nothing that changes now is backed up; turn the stream on again with "
+		"NEW_AND_OLD_IMAGES, "
+		"and the daemon goes on by itself");
+	log_error("table is not backed up", LOG_S("table", t->conf->name), LOG_E(&t->problem));
+}
+
+static void finished(struct table *t)
+{
+	struct table_discovery *d = &t->discovery;
+	struct stream *before = t->active;
+	d->failures = 0;
+	activate(t);
+	note_health(t);
+	if (t->active != NULL && t->active != before) {
+		sweep(t, t->active);
+		return;
+	}
+	int64_t delay_ms = t->daemon->conf->discovery_interval_ms;
+	if (t->active != NULL && stream_childless(t->active) != NULL) {
+		int64_t soon_ms = (int64_t)CHILD_AGAIN_MS
+				  << (d->fruitless < FRUITLESS_DOUBLINGS ? d->fruitless : FRUITLESS_DOUBLINGS);
+		d->fruitless++;
+		d->again = false;
+		if (soon_ms < delay_ms)
+			delay_ms = soon_ms;
+	} else {
+		d->fruitless = 0;
+	}
+	wait_for(t, delay_ms);
+}
+
+/* Adds the page to those before it. -ERR_CORRUPT for a cursor that goes nowhere: it would be followed for ever. */
+static int add_page(struct table_discovery *d, struct err *e)
+{
+	struct streams_description *p = &d->page;
+	if (p->last_shard != NULL && (p->nshards == 0 || (d->cursor != NULL && strcmp(p->last_shard, d->cursor) == 0)))
+		return err_set(e, ERR_CORRUPT, "DescribeStream repeats its page cursor \"%.80s\"", p->last_shard);
+	if (p->nshards > 0) {
+		struct streams_shard *all = realloc(d->shards, (d->nshards + p->nshards) * sizeof(*all));
+		if (all == NULL)
+			return err_errno(e, ENOMEM, "shards");
+		memcpy(all + d->nshards, p->shards, p->nshards * sizeof(*all));
+		d->shards = all;
+		d->nshards += p->nshards;
+		free(p->shards);
+		p->shards = NULL;
+		p->nshards = 0;
+	}
+	free(d->cursor);
+	d->cursor = p->last_shard;
+	p->last_shard = NULL;
+	d->stream->status = p->status;
+	streams_description_fini(p);
+	*p = (struct streams_description){0};
+	return 0;
+}
+
+static void next_page(struct table *t);
+
+static void on_page(struct aws_op *op, int rc, void *arg)
+{
+	struct table *t = arg;
+	struct table_discovery *d = &t->discovery;
+	struct err e;
+	if (rc == -ERR_NOT_FOUND) {
+		stream_gone(d->stream);
+		finished(t);
+		return;
+	}
+	if (rc < 0) {
+		failed(t, &op->err);
+		return;
+	}
+	rc = add_page(d, &e);
+	if (rc == 0 && d->cursor != NULL) {
+		next_page(t);
+		return;
+	}
+	if (rc == 0)
+		rc = stream_merge(d->stream, d->shards, d->nshards, true, &e);
+	if (rc < 0) {
+		failed(t, &e);
+		return;
+	}
+	d->stream->swept_ms = d->began_ms;
+	finished(t);
+}
+
+static void next_page(struct table *t)
+{
+	struct table_discovery *d = &t->discovery;
+	streams_describe(&t->op, d->stream->arn, d->cursor, &d->page, on_page, t);
+}
+
+static void sweep(struct table *t, struct stream *st)
+{
+	drop_pages(&t->discovery);
+	t->discovery.stream = st;
+	t->discovery.began_ms = clock_wall_ms();
+	next_page(t);
+}
+
+static void on_children(struct aws_op *op, int rc, void *arg)
+{
+	struct table *t = arg;
+	struct table_discovery *d = &t->discovery;
+	struct err e;
+	size_t n = 0;
+	if (rc < 0 && (op->err.class == ERR_CANCELLED || op->err.class == ERR_AUTH)) {
+		failed(t, &op->err);
+		return;
+	}
+	/* A server that does not know the filter refuses it, or ignores it and sends everybody: only children count. */
+	for (size_t i = 0; rc == 0 && i < d->page.nshards; i++) {
+		struct streams_shard *s = &d->page.shards[i];
+		if (s->parent == NULL || strcmp(s->parent, d->parent) != 0)
+			continue;
+		struct streams_shard child = *s;
+		*s = d->page.shards[n];
+		d->page.shards[n++] = child;
+	}
+	if (n == 0) {
+		sweep(t, t->active);
+		return;
+	}
+	rc = stream_merge(t->active, d->page.shards, n, false, &e);
+	if (rc < 0)
+		failed(t, &e);
+	else
+		finished(t);
+}
+
+static void on_table(struct aws_op *op, int rc, void *arg)
+{
+	struct table *t = arg;
+	struct stream *newest = TAILQ_LAST(&t->streams, stream_list);
+	if (rc < 0) {
+		failed(t, &op->err);
+		return;
+	}
+	table_described(t);
+	const struct table_description *about = &t->about;
+	if (about->stream_arn != NULL && (newest == NULL || strcmp(newest->arn, about->stream_arn) != 0)) {
+		struct stream *st = stream_new(t, about->stream_arn, about->stream_label);
+		if (st == NULL) {
+			no_memory(t);
+			return;
+		}
+		st->known_before = true; /* "latest" is for the first start of a backup only */
+		TAILQ_INSERT_TAIL(&t->streams, st, link);
+		log_warn("the table has a new stream: it was turned off and on, or the table was made anew; changes "
+			 "while it was "
+			 "off are in no stream",
+			 LOG_S("table", t->conf->name), LOG_S("stream", st->label));
+		table_gap(t, st->label, "", "stream recreated", table_complete_ms(t));
+	}
+	activate(t);
+	if (t->active == NULL)
+		finished(t);
+	else
+		sweep(t, t->active);
+}
+
+static void begin(struct table *t)
+{
+	struct table_discovery *d = &t->discovery;
+	struct shard *parent = t->active != NULL ? stream_childless(t->active) : NULL;
+	d->busy = true;
+	d->again = false;
+	if (!d->ordered) {
+		list_streams(t);
+		return;
+	}
+	if (parent != NULL && d->fruitless == 0) {
+		d->parent = strdup(parent->id);
+		if (d->parent != NULL) {
+			streams_describe_children(&t->op, t->active->arn, d->parent, &d->page, on_children, t);
+			return;
+		}
+	}
+	table_describe(&t->op, t->conf->name, &t->fresh, on_table, t);
+}
+
+void table_discover(struct table *t)
+{
+	if (!t->discovery.busy && !uv_is_active((uv_handle_t *)&t->discovery.timer))
+		begin(t);
+}
+
+void table_sweep_soon(struct table *t)
+{
+	struct table_discovery *d = &t->discovery;
+	if (t->daemon->phase == DAEMON_STOPPING || uv_is_closing((uv_handle_t *)&d->timer))
+		return;
+	if (d->busy)
+		d->again = true;
+	else if (uv_timer_get_due_in(&d->timer) > SOON_MS)
+		uv_timer_start(&d->timer, on_timer, SOON_MS, 0);
+}
+
+static struct stream *find_stream(struct table *t, const char *arn)
+{
+	struct stream *st;
+	TAILQ_FOREACH(st, &t->streams, link)
+	if (strcmp(st->arn, arn) == 0)
+		return st;
+	return NULL;
+}
+
+/* By label: labels are the times of their creation. */
+static struct stream *insert_stream(struct table *t, const char *arn, const char *label)
+{
+	struct stream *st = find_stream(t, arn), *after;
+	if (st != NULL)
+		return st;
+	st = stream_new(t, arn, label);
+	if (st == NULL)
+		return NULL;
+	TAILQ_FOREACH_REVERSE(after, &t->streams, stream_list, link)
+	if (strcmp(after->label, label) < 0)
+		break;
+	if (after != NULL)
+		TAILQ_INSERT_AFTER(&t->streams, after, st, link);
+	else
+		TAILQ_INSERT_HEAD(&t->streams, st, link);
+	return st;
+}
+
+static int restore_streams(struct table *t)
+{
+	const struct position *p = t->restored;
+	if (p == NULL)
+		return 0;
+	t->since_ms = p->since_ms;
+	t->complete_before_ms = p->complete_through_ms;
+	t->gap_count = p->gap_count;
+	for (size_t i = 0; i < p->nstreams; i++) {
+		struct stream *st = insert_stream(t, p->streams[i].arn, p->streams[i].label);
+		if (st == NULL || stream_restore(st, &p->streams[i]) < 0)
+			return -ERR_SYSTEM;
+	}
+	for (size_t i = 0; i < p->ngaps && t->ngaps < TABLE_GAPS_KEPT; i++)
+		table_gap_restore(t, &p->gaps[i]);
+	return 0;
+}
+
+/*
+ * Which of the listed streams are ours to read: without a position all of them (under start = latest only the current one), with
+ * one those that came after what it knows.
+ */
+static int add_listed(struct table *t)
+{
+	const struct table_discovery *d = &t->discovery;
+	const struct stream *newest = TAILQ_LAST(&t->streams, stream_list);
+	bool begins = newest == NULL;
+	char *known = newest != NULL ? strdup(newest->label) : NULL;
+	int rc = newest != NULL && known == NULL ? -ERR_SYSTEM : 0;
+	for (size_t i = 0; i < d->list.n && rc == 0; i++) {
+		const struct streams_stream *s = &d->list.items[i];
+		bool current = strcmp(s->arn, t->about.stream_arn) == 0;
+		bool ours =
+			begins ? t->conf->start == CONFIG_START_TRIM_HORIZON || current : strcmp(s->label, known) > 0;
+		if (ours && insert_stream(t, s->arn, s->label) == NULL)
+			rc = -ERR_SYSTEM;
+	}
+	free(known);
+	return rc;
+}
+
+/* Drained streams that the server has forgotten need not be remembered either. */
+static void forget_drained(struct table *t)
+{
+	struct stream *st, *next;
+	for (st = TAILQ_FIRST(&t->streams); st != NULL; st = next) {
+		bool listed = strcmp(st->arn, t->about.stream_arn) == 0;
+		next = TAILQ_NEXT(st, link);
+		for (size_t i = 0; i < t->discovery.list.n; i++)
+			listed = listed || strcmp(t->discovery.list.items[i].arn, st->arn) == 0;
+		if (!st->drained || listed)
+			continue;
+		TAILQ_REMOVE(&t->streams, st, link);
+		stream_free(st);
+	}
+}
+
+static void order_streams(struct table *t)
+{
+	struct table_discovery *d = &t->discovery;
+	bool resumed = t->restored != NULL;
+	if (restore_streams(t) < 0 || add_listed(t) < 0 ||
+	    insert_stream(t, t->about.stream_arn, t->about.stream_label) == NULL) {
+		no_memory(t);
+		return;
+	}
+	struct stream *newest = TAILQ_LAST(&t->streams, stream_list);
+	if (resumed && !newest->known_before)
+		table_gap(t, newest->label, "", "stream recreated while the daemon was away", t->complete_before_ms);
+	for (struct stream *st = newest; resumed && st != NULL; st = TAILQ_PREV(st, stream_list, link))
+		st->known_before = true; /* "latest" is for the first start of a backup only */
+	forget_drained(t);
+	position_free(t->restored);
+	t->restored = NULL;
+	d->ordered = true;
+	t->saving.enabled = true;
+	table_moved(t);
+	activate(t);
+	if (t->active == NULL)
+		finished(t);
+	else
+		sweep(t, t->active);
+}
+
+/* Adds the page to those before it; a cursor that goes nowhere is an error as in add_page. */
+static int add_list_page(struct table_discovery *d, struct err *e)
+{
+	struct streams_list *p = &d->list_page;
+	const char *last = d->list.last_arn;
+	if (p->last_arn != NULL && (p->n == 0 || (last != NULL && strcmp(p->last_arn, last) == 0)))
+		return err_set(e, ERR_CORRUPT, "ListStreams repeats its page cursor");
+	if (p->n > 0) {
+		struct streams_stream *all = realloc(d->list.items, (d->list.n + p->n) * sizeof(*all));
+		if (all == NULL)
+			return err_errno(e, ENOMEM, "streams");
+		memcpy(all + d->list.n, p->items, p->n * sizeof(*all));
+		d->list.items = all;
+		d->list.n += p->n;
+		p->n = 0;
+	}
+	free(d->list.last_arn);
+	d->list.last_arn = p->last_arn;
+	p->last_arn = NULL;
+	streams_list_fini(p);
+	*p = (struct streams_list){0};
+	return 0;
+}
+
+static void on_streams(struct aws_op *op, int rc, void *arg)
+{
+	struct table *t = arg;
+	struct err e;
+	if (rc < 0) {
+		failed(t, &op->err);
+		return;
+	}
+	if (add_list_page(&t->discovery, &e) < 0)
+		failed(t, &e);
+	else if (t->discovery.list.last_arn != NULL)
+		list_streams(t);
+	else
+		order_streams(t);
+}
+
+static void list_streams(struct table *t)
+{
+	struct table_discovery *d = &t->discovery;
+	streams_list(&t->op, t->conf->name, d->list.last_arn, &d->list_page, on_streams, t);
+}

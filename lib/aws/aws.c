@@ -1,0 +1,164 @@
+#include "aws/aws.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "aws/aws_endpoint.h"
+
+static const struct {
+	const char *name;
+	enum config_service service;
+} operations[AWS_OPERATIONS] = {
+	[AWS_S3_PUT_OBJECT] = {"PutObject", CONFIG_S3},
+	[AWS_S3_HEAD_OBJECT] = {"HeadObject", CONFIG_S3},
+	[AWS_S3_GET_OBJECT] = {"GetObject", CONFIG_S3},
+	[AWS_S3_DELETE_OBJECT] = {"DeleteObject", CONFIG_S3},
+	[AWS_S3_LIST_VERSIONS] = {"ListObjectVersions", CONFIG_S3},
+	[AWS_S3_GET_VERSIONING] = {"GetBucketVersioning", CONFIG_S3},
+	[AWS_STREAMS_LIST] = {"ListStreams", CONFIG_STREAMS},
+	[AWS_STREAMS_DESCRIBE] = {"DescribeStream", CONFIG_STREAMS},
+	[AWS_STREAMS_GET_ITERATOR] = {"GetShardIterator", CONFIG_STREAMS},
+	[AWS_STREAMS_GET_RECORDS] = {"GetRecords", CONFIG_STREAMS},
+	[AWS_TABLE_DESCRIBE] = {"DescribeTable", CONFIG_DYNAMODB},
+	[AWS_TABLE_DESCRIBE_TTL] = {"DescribeTimeToLive", CONFIG_DYNAMODB},
+	[AWS_TABLE_UPDATE] = {"UpdateTable", CONFIG_DYNAMODB},
+	[AWS_STS_GET_CALLER] = {"GetCallerIdentity", CONFIG_STS},
+};
+
+const char *aws_operation_name(enum aws_operation op)
+{
+	return operations[op].name;
+}
+
+enum config_service aws_operation_service(enum aws_operation op)
+{
+	return operations[op].service;
+}
+
+static int no_memory(struct err *e)
+{
+	return err_set(e, ERR_SYSTEM, "out of memory");
+}
+
+static int init_region(struct aws *a, const struct config *c, struct err *e)
+{
+	a->region = c->region ? strdup(c->region) : creds_profile_region(c->profile);
+	if (!a->region && c->region)
+		return no_memory(e);
+	if (!a->region || !*a->region)
+		return err_set(e, ERR_INVALID,
+			       "no AWS region: none in [aws] region, AWS_REGION or the profile of the shared config "
+			       "file; set [aws] region, for example eu-west-1");
+	/* It becomes part of host names and of the signature's scope. */
+	for (const char *p = a->region; *p; p++) {
+		if (!isalnum((unsigned char)*p) && *p != '-')
+			return err_set(e, ERR_INVALID, "AWS region '%s' is not one: write it like eu-west-1",
+				       a->region);
+	}
+	if (strlen(a->region) >= sizeof(a->keys[0].region))
+		return err_set(e, ERR_INVALID, "AWS region is too long: write it like eu-west-1");
+	return 0;
+}
+
+static int init_endpoints(struct aws *a, const struct config *c, struct err *e)
+{
+	for (int s = 0; s < CONFIG_SERVICES; s++) {
+		const char *url = c->endpoints[s];
+
+		if (url) {
+			int rc = aws_endpoint_parse((enum config_service)s, url, &a->endpoint[s], e);
+
+			if (rc < 0)
+				return rc;
+		} else {
+			a->endpoint[s] = aws_endpoint_default((enum config_service)s, a->region);
+			if (!a->endpoint[s])
+				return no_memory(e);
+		}
+	}
+	return 0;
+}
+
+static int init_bucket(struct aws *a, const struct config *c, struct err *e)
+{
+	const char *endpoint = a->endpoint[CONFIG_S3];
+	const char *host = aws_endpoint_host(endpoint);
+	int n;
+
+	if (!c->bucket || !aws_endpoint_bucket_valid(c->bucket))
+		return err_set(e, ERR_INVALID, "'%s' cannot be the name of a bucket: correct [s3] bucket",
+			       c->bucket ? c->bucket : "");
+	a->bucket = strdup(c->bucket);
+	if (!a->bucket)
+		return no_memory(e);
+
+	a->path_style = c->addressing == CONFIG_ADDRESSING_PATH ||
+			(c->addressing == CONFIG_ADDRESSING_AUTO && c->endpoints[CONFIG_S3]) ||
+			!aws_endpoint_bucket_is_host(endpoint, a->bucket);
+	if (a->path_style)
+		n = asprintf(&a->s3_origin, "%s", endpoint);
+	else
+		n = asprintf(&a->s3_origin, "%.*s%s.%s", (int)(host - endpoint), endpoint, a->bucket, host);
+	if (n < 0) {
+		a->s3_origin = NULL;
+		return no_memory(e);
+	}
+	return 0;
+}
+
+int aws_init(struct aws *a, uv_loop_t *loop, const struct config *c, size_t connections, struct err *e)
+{
+	struct http_options http = {
+		.connections = connections,
+		.ca_bundle = c->ca_bundle,
+		.user_agent = "ddb-streamd",
+	};
+	struct creds_options creds = {.profile = c->profile, .imds_endpoint = c->imds_endpoint};
+	struct err local;
+	int rc;
+
+	if (!e)
+		e = &local;
+	*a = (struct aws){.loop = loop};
+	rc = init_region(a, c, e);
+	if (rc == 0)
+		rc = init_endpoints(a, c, e);
+	if (rc == 0)
+		rc = init_bucket(a, c, e);
+	if (rc < 0)
+		goto fail;
+
+	a->http = http_new(loop, &http, e);
+	if (!a->http) {
+		rc = -(int)e->class;
+		goto fail;
+	}
+	a->creds = creds_new(loop, a->http, &creds, e);
+	if (!a->creds) {
+		rc = -(int)e->class;
+		goto fail;
+	}
+	return 0;
+
+fail:
+	aws_fini(a);
+	return rc;
+}
+
+void aws_fini(struct aws *a)
+{
+	if (a->creds)
+		creds_free(a->creds);
+	if (a->http)
+		http_free(a->http);
+	for (int s = 0; s < CONFIG_SERVICES; s++) {
+		sigv4_key_wipe(&a->keys[s]);
+		free(a->endpoint[s]);
+	}
+	free(a->s3_origin);
+	free(a->bucket);
+	free(a->region);
+	*a = (struct aws){0};
+}

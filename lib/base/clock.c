@@ -1,0 +1,202 @@
+#include "base/clock.h"
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static const char months[12][4] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+static const char weekdays[7][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+
+static int64_t read_ms(clockid_t id)
+{
+	struct timespec ts = {0};
+	clock_gettime(id, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+int64_t clock_wall_ms(void)
+{
+	return read_ms(CLOCK_REALTIME);
+}
+
+int64_t clock_mono_ms(void)
+{
+	return read_ms(CLOCK_MONOTONIC);
+}
+
+/* False when the year does not fit four digits. */
+static bool split(int64_t wall_ms, struct tm *tm, unsigned *ms)
+{
+	if (wall_ms == CLOCK_UNKNOWN)
+		return false;
+	int64_t rest = wall_ms % 1000;
+	time_t s = (time_t)(wall_ms / 1000);
+	if (rest < 0) {
+		rest += 1000;
+		s--;
+	}
+	*ms = (unsigned)rest;
+	return gmtime_r(&s, tm) && tm->tm_year >= -1900 && tm->tm_year <= 9999 - 1900;
+}
+
+char *clock_iso(char out[CLOCK_ISO_SIZE], int64_t wall_ms)
+{
+	struct tm tm;
+	unsigned ms;
+	out[0] = '\0';
+	if (split(wall_ms, &tm, &ms))
+		snprintf(out, CLOCK_ISO_SIZE, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ",
+			 (unsigned)(tm.tm_year + 1900) % 10000, (unsigned)(tm.tm_mon + 1) % 100,
+			 (unsigned)tm.tm_mday % 100, (unsigned)tm.tm_hour % 100, (unsigned)tm.tm_min % 100,
+			 (unsigned)tm.tm_sec % 100, ms % 1000);
+	return out;
+}
+
+char *clock_amz(char out[17], int64_t wall_ms)
+{
+	struct tm tm;
+	unsigned ms;
+	out[0] = '\0';
+	if (split(wall_ms, &tm, &ms))
+		snprintf(out, 17, "%04u%02u%02uT%02u%02u%02uZ", (unsigned)(tm.tm_year + 1900) % 10000,
+			 (unsigned)(tm.tm_mon + 1) % 100, (unsigned)tm.tm_mday % 100, (unsigned)tm.tm_hour % 100,
+			 (unsigned)tm.tm_min % 100, (unsigned)tm.tm_sec % 100);
+	return out;
+}
+
+/* Reads exactly `n` digits and moves on. */
+static bool digits(const char **s, int n, int *value)
+{
+	int v = 0;
+	for (int i = 0; i < n; i++) {
+		char c = (*s)[i];
+		if (c < '0' || c > '9')
+			return false;
+		v = v * 10 + (c - '0');
+	}
+	*s += n;
+	*value = v;
+	return true;
+}
+
+static bool literal(const char **s, const char *text)
+{
+	size_t n = strlen(text);
+	if (strncmp(*s, text, n) != 0)
+		return false;
+	*s += n;
+	return true;
+}
+
+/* As literal, for one letter of either case (RFC 3339 section 5.6). */
+static bool letter(const char **s, char upper)
+{
+	if (**s != upper && **s != upper - 'A' + 'a')
+		return false;
+	(*s)++;
+	return true;
+}
+
+static bool name(const char **s, const char (*names)[4], int n, int *index)
+{
+	for (int i = 0; i < n; i++)
+		if (literal(s, names[i])) {
+			*index = i;
+			return true;
+		}
+	return false;
+}
+
+static bool hour_minute(const char **s, int *hour, int *minute)
+{
+	return digits(s, 2, hour) && *hour <= 23 && literal(s, ":") && digits(s, 2, minute) && *minute <= 59;
+}
+
+/*
+ * Seconds since 1970 of a time of day that is `offset_s` east of UTC. A day that the month does not have, and a
+ * second 60 anywhere but at the end of a UTC day, are refused.
+ */
+static bool combine(struct tm tm, int offset_s, int64_t *out)
+{
+	const int mday = tm.tm_mday, mon = tm.tm_mon;
+	const bool leap = tm.tm_sec == 60;
+	if (tm.tm_sec > 60)
+		return false;
+	struct tm day = {.tm_year = tm.tm_year, .tm_mon = mon, .tm_mday = mday};
+	int64_t s = (int64_t)timegm(&day);
+	if (day.tm_mday != mday || day.tm_mon != mon)
+		return false;
+	s += tm.tm_hour * 3600 + tm.tm_min * 60 + tm.tm_sec - offset_s;
+	if (leap && s % 86400 != 0)
+		return false;
+	*out = s;
+	return true;
+}
+
+static bool zone(const char **s, int *offset_s)
+{
+	if (letter(s, 'Z')) {
+		*offset_s = 0;
+		return true;
+	}
+	int hour, minute;
+	const int sign = **s == '-' ? -1 : 1;
+	if (!literal(s, "+") && !literal(s, "-"))
+		return false;
+	if (!hour_minute(s, &hour, &minute))
+		return false;
+	*offset_s = sign * (hour * 3600 + minute * 60);
+	return true;
+}
+
+/* ".195" and the like, or nothing. */
+static bool fraction(const char **s, int *ms)
+{
+	*ms = 0;
+	if (!literal(s, "."))
+		return true;
+	if (**s < '0' || **s > '9')
+		return false;
+	for (int weight = 100; **s >= '0' && **s <= '9'; weight /= 10, (*s)++)
+		*ms += (**s - '0') * weight;
+	return true;
+}
+
+bool clock_parse_iso(const char *s, int64_t *wall_ms)
+{
+	struct tm tm = {0};
+	int year, month, ms, offset_s;
+	int64_t seconds;
+	if (!digits(&s, 4, &year) || !literal(&s, "-") || !digits(&s, 2, &month) || !literal(&s, "-") ||
+	    !digits(&s, 2, &tm.tm_mday) || !letter(&s, 'T') || !hour_minute(&s, &tm.tm_hour, &tm.tm_min) ||
+	    !literal(&s, ":") || !digits(&s, 2, &tm.tm_sec) || !fraction(&s, &ms) || !zone(&s, &offset_s) || *s)
+		return false;
+	tm.tm_year = year - 1900;
+	tm.tm_mon = month - 1;
+	if (!combine(tm, offset_s, &seconds))
+		return false;
+	*wall_ms = seconds * 1000 + ms;
+	return true;
+}
+
+bool clock_parse_http(const char *s, int64_t *wall_ms)
+{
+	struct tm tm = {0};
+	int year, weekday;
+	int64_t seconds;
+	if (!name(&s, weekdays, 7, &weekday) || !literal(&s, ", ") || !digits(&s, 2, &tm.tm_mday) ||
+	    !literal(&s, " ") || !name(&s, months, 12, &tm.tm_mon) || !literal(&s, " ") || !digits(&s, 4, &year) ||
+	    !literal(&s, " ") || !hour_minute(&s, &tm.tm_hour, &tm.tm_min) || !literal(&s, ":") ||
+	    !digits(&s, 2, &tm.tm_sec) || !literal(&s, " GMT") || *s)
+		return false;
+	tm.tm_year = year - 1900;
+	if (!combine(tm, 0, &seconds))
+		return false;
+	struct tm day = {.tm_year = tm.tm_year, .tm_mon = tm.tm_mon, .tm_mday = tm.tm_mday};
+	timegm(&day);
+	if (day.tm_wday != weekday)
+		return false;
+	*wall_ms = seconds * 1000;
+	return true;
+}

@@ -1,0 +1,497 @@
+#include "codec/s3xml.h"
+
+#include <expat.h>
+#include <limits.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "codec/encode.h"
+
+#define KEY_MAX 1024	       /* bytes of an S3 key */
+#define TEXT_MAX (3 * KEY_MAX) /* a key with every byte percent-encoded */
+#define VERSION_ID_MAX 1024    /* Amazon S3 User Guide, "How S3 Versioning works" */
+#define ETAG_MAX 128
+#define STORAGE_CLASS_MAX 64
+#define DEPTH_MAX 64
+#define NAME_MAX_BYTES 32 /* of an element that we know */
+
+/*
+ * The elements that a reader wants are known by their path of local names, "ListVersionsResult/Version/Key": the path of
+ * the current element, down to PATH_LEVELS, is kept as text. Deeper elements have no path and so are passed over.
+ */
+#define PATH_LEVELS 3
+
+struct reader {
+	XML_Parser parser;
+	const char *root; /* expected local name of the root, NULL: any */
+	char path[PATH_LEVELS * (NAME_MAX_BYTES + 1) + 1];
+	size_t path_len[PATH_LEVELS + 1]; /* length of the path at each depth */
+	int depth;
+	char text[TEXT_MAX];
+	size_t text_len;
+	bool text_cut;	  /* there was more */
+	bool cut_is_good; /* hand over what there is, instead of refusing it */
+	/* Called at the start of an element, with its path; may be NULL. */
+	void (*begin)(struct reader *r, const char *path);
+	/* Called at the end of one, with the text that lay directly in it. */
+	void (*end)(struct reader *r, const char *path, struct span text);
+	int rc;
+	struct err *e;
+};
+
+static void stop(struct reader *r, int rc)
+{
+	if (r->rc == 0)
+		r->rc = rc;
+	XML_StopParser(r->parser, XML_FALSE);
+}
+
+static void malformed(struct reader *r, const char *what, const char *path)
+{
+	if (r->rc == 0)
+		stop(r, err_set(r->e, ERR_CORRUPT, "S3's XML answer, byte %ld: %s%s%s%s",
+				(long)XML_GetCurrentByteIndex(r->parser), what, path ? " in <" : "", path ? path : "",
+				path ? ">" : ""));
+}
+
+static const char *local_name(const char *name)
+{
+	const char *colon = strrchr(name, ':');
+
+	return colon ? colon + 1 : name;
+}
+
+static void on_start(void *arg, const XML_Char *name, const XML_Char **attributes)
+{
+	struct reader *r = arg;
+	const char *local = local_name(name);
+	size_t len = strlen(local);
+
+	(void)attributes;
+	r->text_len = 0;
+	r->text_cut = false;
+	if (r->depth == DEPTH_MAX) {
+		malformed(r, "elements are nested too deep", NULL);
+		return;
+	}
+	if (r->depth == 0 && r->root && strcmp(local, r->root) != 0) {
+		if (r->rc == 0)
+			stop(r, err_set(r->e, ERR_CORRUPT, "S3's XML answer is a <%.40s>, not a <%s>", local, r->root));
+		return;
+	}
+	r->depth++;
+	if (r->depth > PATH_LEVELS)
+		return;
+
+	size_t at = r->path_len[r->depth - 1];
+
+	/* A longer name is none that we know; '?' is in no name, so it matches nothing. */
+	if (len > NAME_MAX_BYTES) {
+		local = "?";
+		len = 1;
+	}
+	if (at > 0)
+		r->path[at++] = '/';
+	memcpy(r->path + at, local, len);
+	r->path_len[r->depth] = at + len;
+	r->path[at + len] = '\0';
+	if (r->begin)
+		r->begin(r, r->path);
+}
+
+static void on_end(void *arg, const XML_Char *name)
+{
+	struct reader *r = arg;
+
+	(void)name;
+	/* Handlers still run for an empty element after XML_StopParser. */
+	if (r->rc != 0)
+		return;
+	if (r->depth <= PATH_LEVELS) {
+		r->path[r->path_len[r->depth]] = '\0';
+		if (r->text_cut && !r->cut_is_good)
+			malformed(r, "too long a text", r->path);
+		else
+			r->end(r, r->path, (struct span){r->text, r->text_len});
+	}
+	r->depth--;
+	r->text_len = 0;
+	r->text_cut = false;
+}
+
+static void on_text(void *arg, const XML_Char *s, int len)
+{
+	struct reader *r = arg;
+	size_t n = (size_t)len;
+
+	if (r->depth > PATH_LEVELS || r->text_cut)
+		return;
+	if (n > sizeof(r->text) - r->text_len) {
+		n = sizeof(r->text) - r->text_len;
+		r->text_cut = true;
+	}
+	memcpy(r->text + r->text_len, s, n);
+	r->text_len += n;
+}
+
+static void on_doctype(void *arg, const XML_Char *name, const XML_Char *system_id, const XML_Char *public_id,
+		       int has_internal_subset)
+{
+	(void)name, (void)system_id, (void)public_id, (void)has_internal_subset;
+	malformed(arg, "a document type declaration, which S3 never sends", NULL);
+}
+
+/* Feeds the whole document. `r` has its callbacks set and the rest zeroed. */
+static int reader_run(struct reader *r, struct span body)
+{
+	if (body.len > INT_MAX)
+		return err_set(r->e, ERR_CORRUPT, "S3's XML answer has over 2 GiB");
+	r->parser = XML_ParserCreate(NULL);
+	if (!r->parser)
+		return err_set(r->e, ERR_SYSTEM, "no memory to parse XML");
+	XML_SetUserData(r->parser, r);
+	XML_SetElementHandler(r->parser, on_start, on_end);
+	XML_SetCharacterDataHandler(r->parser, on_text);
+	XML_SetStartDoctypeDeclHandler(r->parser, on_doctype);
+	if (XML_Parse(r->parser, body.len ? body.ptr : "", (int)body.len, XML_TRUE) != XML_STATUS_OK && r->rc == 0)
+		malformed(r, XML_ErrorString(XML_GetErrorCode(r->parser)), NULL);
+	XML_ParserFree(r->parser);
+	r->parser = NULL;
+	return r->rc;
+}
+
+/* --- GetBucketVersioning --- */
+
+struct versioning_reader {
+	struct reader base; /* first: the callbacks get a pointer to it */
+	enum s3xml_versioning status;
+};
+
+static void versioning_end(struct reader *r, const char *path, struct span text)
+{
+	struct versioning_reader *v = (struct versioning_reader *)r;
+
+	if (strcmp(path, "VersioningConfiguration/Status") != 0)
+		return;
+	if (span_eq_str(text, "Enabled"))
+		v->status = S3XML_VERSIONING_ENABLED;
+	else if (span_eq_str(text, "Suspended"))
+		v->status = S3XML_VERSIONING_SUSPENDED;
+	else
+		malformed(r, "neither Enabled nor Suspended", path);
+}
+
+int s3xml_versioning(struct span body, enum s3xml_versioning *out, struct err *e)
+{
+	struct versioning_reader v = {
+		.base = {.root = "VersioningConfiguration", .end = versioning_end, .e = e},
+		.status = S3XML_VERSIONING_OFF, /* a bucket that never had versioning has no <Status> */
+	};
+	int rc = reader_run(&v.base, body);
+
+	if (rc == 0)
+		*out = v.status;
+	return rc;
+}
+
+/* --- ListObjectVersions --- */
+
+#define ROOT "ListVersionsResult"
+
+/* Which members of one <Version> or <DeleteMarker> were there. */
+enum {
+	HAS_KEY = 1,
+	HAS_VERSION_ID = 2,
+	HAS_ETAG = 4,
+	HAS_SIZE = 8,
+	HAS_MODIFIED = 16,
+	HAS_LATEST = 32,
+	MARKER_NEEDS = HAS_KEY | HAS_VERSION_ID | HAS_MODIFIED | HAS_LATEST,
+	VERSION_NEEDS = MARKER_NEEDS | HAS_ETAG | HAS_SIZE,
+};
+
+struct versions_reader {
+	struct reader base;	/* first: the callbacks get a pointer to it */
+	s3xml_version_fn *each; /* NULL in the first pass */
+	void *arg;
+	bool url_encoded;
+	bool bad_if_encoded, bad_if_plain; /* a key is malformed when keys are URL-encoded, when they are not */
+	bool truncated, truncated_known;
+	struct s3xml_version v;
+	unsigned has;
+	char key[TEXT_MAX], version_id[VERSION_ID_MAX], etag[ETAG_MAX], storage_class[STORAGE_CLASS_MAX];
+	char next_key[TEXT_MAX], next_version[VERSION_ID_MAX];
+	size_t next_key_len, next_version_len;
+};
+
+static void take(struct versions_reader *p, const char *path, char *to, size_t max, struct span text, struct span *out)
+{
+	if (text.len > max) {
+		malformed(&p->base, "too long a text", path);
+		return;
+	}
+	memcpy(to, text.ptr, text.len);
+	*out = (struct span){to, text.len};
+}
+
+/*
+ * A key or key marker. S3 may put <EncodingType> behind the versions, so the first pass notes what is wrong with a key
+ * in either reading, and the end of the page tells which one counts.
+ */
+static void take_key(struct versions_reader *p, char *to, struct span text, struct span *out)
+{
+	size_t len;
+
+	if (!encode_percent_decode(to, &len, text.ptr, text.len, true) || len > KEY_MAX)
+		p->bad_if_encoded = true;
+	if (text.len > KEY_MAX)
+		p->bad_if_plain = true;
+	if (!p->url_encoded) {
+		memcpy(to, text.ptr, text.len);
+		len = text.len;
+	}
+	*out = (struct span){to, len};
+}
+
+static bool take_bool(struct versions_reader *p, const char *path, struct span text)
+{
+	if (!span_eq_str(text, "true") && !span_eq_str(text, "false"))
+		malformed(&p->base, "neither true nor false", path);
+	return span_eq_str(text, "true");
+}
+
+static uint64_t take_size(struct versions_reader *p, const char *path, struct span text)
+{
+	uint64_t size = 0;
+	bool good = text.len > 0 && text.len <= 18; /* so it fits */
+
+	for (size_t i = 0; i < text.len && good; i++) {
+		good = text.ptr[i] >= '0' && text.ptr[i] <= '9';
+		size = size * 10 + (uint64_t)(text.ptr[i] - '0');
+	}
+	if (!good)
+		malformed(&p->base, "not a size", path);
+	return size;
+}
+
+static int64_t take_time(struct versions_reader *p, const char *path, struct span text)
+{
+	char iso[CLOCK_ISO_SIZE];
+	int64_t ms = CLOCK_UNKNOWN;
+
+	if (text.len >= sizeof(iso)) {
+		malformed(&p->base, "not a time", path);
+		return ms;
+	}
+	memcpy(iso, text.ptr, text.len);
+	iso[text.len] = '\0';
+	if (strlen(iso) != text.len || !clock_parse_iso(iso, &ms))
+		malformed(&p->base, "not a time", path);
+	return ms;
+}
+
+static void take_etag(struct versions_reader *p, const char *path, struct span text)
+{
+	if (text.len >= 2 && text.ptr[0] == '"' && text.ptr[text.len - 1] == '"')
+		text = (struct span){text.ptr + 1, text.len - 2};
+	take(p, path, p->etag, sizeof(p->etag), text, &p->v.etag);
+}
+
+/* A member of <Version> or <DeleteMarker>. */
+static void version_member(struct versions_reader *p, const char *path, const char *name, struct span text)
+{
+	unsigned member = 0;
+
+	if (strcmp(name, "Key") == 0) {
+		take_key(p, p->key, text, &p->v.key);
+		member = HAS_KEY;
+	} else if (strcmp(name, "VersionId") == 0) {
+		take(p, path, p->version_id, sizeof(p->version_id), text, &p->v.version_id);
+		member = HAS_VERSION_ID;
+	} else if (strcmp(name, "ETag") == 0) {
+		take_etag(p, path, text);
+		member = HAS_ETAG;
+	} else if (strcmp(name, "Size") == 0) {
+		p->v.size_bytes = take_size(p, path, text);
+		member = HAS_SIZE;
+	} else if (strcmp(name, "LastModified") == 0) {
+		p->v.modified_ms = take_time(p, path, text);
+		member = HAS_MODIFIED;
+	} else if (strcmp(name, "IsLatest") == 0) {
+		p->v.is_latest = take_bool(p, path, text);
+		member = HAS_LATEST;
+	} else if (strcmp(name, "StorageClass") == 0) {
+		take(p, path, p->storage_class, sizeof(p->storage_class), text, &p->v.storage_class);
+	}
+	if (p->has & member)
+		malformed(&p->base, "given twice", path);
+	p->has |= member;
+}
+
+static void version_end(struct versions_reader *p, const char *path)
+{
+	unsigned needs = p->v.is_marker ? MARKER_NEEDS : VERSION_NEEDS;
+
+	if ((p->has & needs) != needs || p->v.key.len == 0 || p->v.version_id.len == 0) {
+		malformed(&p->base, "Key, VersionId, LastModified, IsLatest, ETag or Size is missing", path);
+		return;
+	}
+	if (p->each) {
+		int rc = p->each(p->arg, &p->v);
+
+		if (rc < 0)
+			stop(&p->base, rc);
+	}
+}
+
+static void versions_begin(struct reader *r, const char *path)
+{
+	struct versions_reader *p = (struct versions_reader *)r;
+	bool marker = strcmp(path, ROOT "/DeleteMarker") == 0;
+
+	if (!marker && strcmp(path, ROOT "/Version") != 0)
+		return;
+	p->v = (struct s3xml_version){.is_marker = marker};
+	p->has = 0;
+}
+
+static void page_end(struct versions_reader *p, const char *path)
+{
+	if (!p->truncated_known || (p->truncated && p->next_key_len == 0))
+		malformed(&p->base, "IsTruncated is missing, or true without a NextKeyMarker", path);
+	else if (p->url_encoded ? p->bad_if_encoded : p->bad_if_plain)
+		malformed(&p->base, "a key of over 1,024 bytes, or not URL-encoded although the page says so", path);
+}
+
+static void versions_end(struct reader *r, const char *path, struct span text)
+{
+	static const char version[] = ROOT "/Version", marker[] = ROOT "/DeleteMarker";
+	struct versions_reader *p = (struct versions_reader *)r;
+	struct span taken = {NULL, 0};
+
+	if (strncmp(path, version, sizeof(version) - 1) == 0 && path[sizeof(version) - 1] == '/') {
+		version_member(p, path, path + sizeof(version), text);
+	} else if (strncmp(path, marker, sizeof(marker) - 1) == 0 && path[sizeof(marker) - 1] == '/') {
+		version_member(p, path, path + sizeof(marker), text);
+	} else if (strcmp(path, version) == 0 || strcmp(path, marker) == 0) {
+		version_end(p, path);
+	} else if (strcmp(path, ROOT "/EncodingType") == 0) {
+		p->url_encoded = p->url_encoded || span_eq_str(text, "url");
+	} else if (strcmp(path, ROOT "/IsTruncated") == 0) {
+		p->truncated = take_bool(p, path, text);
+		p->truncated_known = true;
+	} else if (strcmp(path, ROOT "/NextKeyMarker") == 0) {
+		take_key(p, p->next_key, text, &taken);
+		p->next_key_len = taken.len;
+	} else if (strcmp(path, ROOT "/NextVersionIdMarker") == 0) {
+		take(p, path, p->next_version, sizeof(p->next_version), text, &taken);
+		p->next_version_len = taken.len;
+	} else if (strcmp(path, ROOT) == 0) {
+		page_end(p, path);
+	}
+}
+
+static int versions_pass(struct versions_reader *p, struct span body, bool url_encoded, s3xml_version_fn *each,
+			 void *arg, struct err *e)
+{
+	memset(p, 0, offsetof(struct versions_reader, key));
+	p->next_key_len = p->next_version_len = 0;
+	p->base.root = ROOT;
+	p->base.begin = versions_begin;
+	p->base.end = versions_end;
+	p->base.e = e;
+	p->each = each;
+	p->arg = arg;
+	p->url_encoded = url_encoded;
+	return reader_run(&p->base, body);
+}
+
+static int page_fill(struct s3xml_page *page, const struct versions_reader *p, struct err *e)
+{
+	int rc;
+
+	buf_reset(&page->next_key_marker);
+	buf_reset(&page->next_version_marker);
+	page->truncated = p->truncated;
+	if (!p->truncated)
+		return 0;
+	rc = buf_append(&page->next_key_marker, p->next_key, p->next_key_len);
+	if (rc == 0)
+		rc = buf_append(&page->next_version_marker, p->next_version, p->next_version_len);
+	if (rc < 0)
+		return err_set(e, (enum err_class) - rc, "no room for the markers of the next page of a listing");
+	return 0;
+}
+
+/*
+ * Two passes: the first checks the whole page and finds <EncodingType>, the second delivers. Parsing takes a few
+ * milliseconds a page, and half a page must never be taken for a whole one.
+ */
+int s3xml_versions(struct span body, s3xml_version_fn *each, void *arg, struct s3xml_page *page, struct err *e)
+{
+	struct versions_reader p;
+	int rc = versions_pass(&p, body, false, NULL, NULL, e);
+
+	if (rc == 0)
+		rc = versions_pass(&p, body, p.url_encoded, each, arg, e);
+	return rc == 0 ? page_fill(page, &p, e) : rc;
+}
+
+/* --- Error --- */
+
+struct error_reader {
+	struct reader base; /* first: the callbacks get a pointer to it */
+	struct buf *code, *message, *request_id;
+	bool has_code;
+};
+
+static void append_cut(struct buf *out, struct span text)
+{
+	if (!out)
+		return;
+	if (text.len > out->max - out->len)
+		text.len = out->max - out->len;
+	/* Without memory the message says less; status and code still tell what to do. */
+	(void)buf_append(out, text.ptr, text.len);
+}
+
+static void error_end(struct reader *r, const char *path, struct span text)
+{
+	struct error_reader *x = (struct error_reader *)r;
+
+	if (strncmp(path, "ErrorResponse/", 14) == 0)
+		path += 14;
+	if (strcmp(path, "Error/Code") == 0) {
+		append_cut(x->code, text);
+		x->has_code = true;
+	} else if (strcmp(path, "Error/Message") == 0) {
+		append_cut(x->message, text);
+	} else if (strcmp(path, "Error/RequestId") == 0 || strcmp(path, "RequestId") == 0) {
+		append_cut(x->request_id, text);
+	}
+}
+
+bool s3xml_error(struct span body, struct buf *code, struct buf *message, struct buf *request_id)
+{
+	struct error_reader x = {
+		.base = {.cut_is_good = true, .end = error_end},
+		.code = code,
+		.message = message,
+		.request_id = request_id,
+	};
+	struct buf *const outs[] = {code, message, request_id};
+	size_t before[3];
+
+	for (size_t i = 0; i < 3; i++)
+		before[i] = outs[i] ? outs[i]->len : 0;
+	(void)reader_run(&x.base, body); /* a body that was cut short may still name its code */
+	if (x.has_code)
+		return true;
+	for (size_t i = 0; i < 3; i++) {
+		if (outs[i] && outs[i]->data) {
+			outs[i]->len = before[i];
+			outs[i]->data[before[i]] = '\0';
+		}
+	}
+	return false;
+}
