@@ -23,6 +23,8 @@
 #define SECOND_MS 1000
 #define STOPPING_TICK_MS 50
 #define STUCK_PATIENCE_MS 2000 /* at a stop: how long items that keep failing are waited for */
+#define START_MORE_MS 60000
+#define STOP_MORE_MS 10000 /* on top of stop_timeout: positions, and what is in flight */
 #define READERS_MIN 4
 #define READERS_MAX 64
 
@@ -171,6 +173,8 @@ static void on_second(uv_timer_t *timer)
 	save_due(d);
 	log_flush(clock_mono_ms());
 	notify_status(daemon_view(d));
+	if (!d->ready_told) /* the checks are tried for as long as it takes */
+		notify_extend_timeout(START_MORE_MS);
 }
 
 static bool is_drained(struct daemon *d)
@@ -211,6 +215,9 @@ static void on_stopping(uv_timer_t *timer)
 		saved = table_save_final(&d->tables[i], table_clean(&d->tables[i])) && saved;
 	if (!saved && now < d->stop_deadline_mono_ms + 5 * SECOND_MS)
 		return;
+	for (size_t i = 0; i < d->ntables && d->exit_code == EX_OK; i++)
+		if (d->tables[i].saving.err.class != ERR_NONE)
+			d->exit_code = EX_IOERR;
 	uv_timer_stop(timer);
 	uv_stop(&d->loop);
 }
@@ -240,6 +247,7 @@ static void stop(struct daemon *d, int exit_code)
 	d->stop_began_mono_ms = clock_mono_ms();
 	d->stop_deadline_mono_ms = d->stop_began_mono_ms + d->conf->stop_timeout_ms;
 	notify_stopping();
+	notify_extend_timeout(d->conf->stop_timeout_ms + STOP_MORE_MS);
 	startup_stop(&d->startup);
 	reader_pool_stop(&d->readers);
 	stop_tables(d);

@@ -120,7 +120,7 @@ void shard_drain(struct shard *s)
 	if (!TAILQ_EMPTY(&s->batches))
 		return;
 	shard_move(s, SHARD_FINISHED);
-	log_info("shard finished", LOG_S("table", s->stream->table->conf->name), LOG_S("shard", s->id));
+	log_debug("shard finished", LOG_S("table", s->stream->table->conf->name), LOG_S("shard", s->id));
 	stream_shard_finished(s->stream, s);
 }
 
@@ -129,7 +129,9 @@ void shard_trimmed(struct shard *s)
 	struct table *t = s->stream->table;
 	if (s->state == SHARD_DRAINING || s->state == SHARD_FINISHED)
 		return;
-	table_gap(t, s->stream->label, s->id, "shard trimmed before it was read to its end", shard_complete_ms(s));
+	if (!s->from_horizon) /* else the gap has been noted */
+		table_gap(t, s->stream->label, s->id, "shard trimmed before it was read to its end",
+			  shard_complete_ms(s));
 	if (s->state == SHARD_WAITING) {
 		shard_move(s, SHARD_FINISHED);
 		stream_shard_finished(s->stream, s);
@@ -214,7 +216,7 @@ void shard_durable(struct shard *s, struct record *r)
 	table_moved(s->stream->table);
 	if (s->state == SHARD_DRAINING && TAILQ_EMPTY(&s->batches)) {
 		shard_move(s, SHARD_FINISHED);
-		log_info("shard finished", LOG_S("table", s->stream->table->conf->name), LOG_S("shard", s->id));
+		log_debug("shard finished", LOG_S("table", s->stream->table->conf->name), LOG_S("shard", s->id));
 		stream_shard_finished(s->stream, s);
 	}
 }

@@ -113,6 +113,11 @@ void shard_rest_after_failure(struct shard *s)
 				  shard_complete_ms(s));
 		s->from_horizon = true;
 		at_once = s->failures == 1;
+		/* A closed shard whose very beginning is gone time and again is gone as a whole. */
+		if (!s->open && s->failures >= NOT_FOUND_TIMES) {
+			shard_trimmed(s);
+			return;
+		}
 		break;
 	case ERR_LIMIT:
 		at_once = make_it_fit(s);

@@ -123,8 +123,8 @@ static void start_shards(struct stream *st)
 	{
 		if (s->state != SHARD_WAITING || !s->listed || !may_start(st, s))
 			continue;
-		log_info("reading shard", LOG_S("table", st->table->conf->name), LOG_S("shard", s->id),
-			 LOG_S("after", s->durable_seq[0] != '\0' ? s->durable_seq : NULL));
+		log_debug("reading shard", LOG_S("table", st->table->conf->name), LOG_S("shard", s->id),
+			  LOG_S("after", s->durable_seq[0] != '\0' ? s->durable_seq : NULL));
 		shard_start(s);
 	}
 }
@@ -180,6 +180,7 @@ int stream_merge(struct stream *st, const struct streams_shard *shards, size_t n
 {
 	struct shard *s;
 	bool first = whole && !st->swept && !st->known_before;
+	size_t before = st->nshards;
 	if (whole)
 		TAILQ_FOREACH(s, &st->shards, link)
 	s->listed = false;
@@ -192,6 +193,9 @@ int stream_merge(struct stream *st, const struct streams_shard *shards, size_t n
 		s->listed = true;
 		s->open = shards[i].end_seq == NULL;
 	}
+	if (st->nshards > before || (whole && !st->swept))
+		log_info("shards found", LOG_S("table", st->table->conf->name), LOG_S("stream", st->label),
+			 LOG_U("new", st->nshards - before), LOG_U("known", st->nshards));
 	note_children(st);
 	if (whole) {
 		st->swept = true;

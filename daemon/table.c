@@ -32,6 +32,7 @@ static int load_checkpoint(struct table *t, struct err *e)
 	if (rc < 0)
 		return rc;
 	t->restored = c.position;
+	t->complete_before_ms = c.position->complete_through_ms;
 	if (!c.clean)
 		t->ask_until_ms = c.horizon_ms;
 	log_info("checkpoint found", LOG_S("table", t->conf->name), LOG_T("saved", c.position->saved_ms),
@@ -196,8 +197,10 @@ int64_t table_complete_ms(const struct table *t)
 	if (t->active == NULL || !t->active->swept)
 		return t->complete_before_ms;
 	int64_t least = stream_complete_ms(t->active);
-	/* A stream without a shard to read: as of the last look at it. */
-	return least == INT64_MAX ? t->active->swept_ms : least;
+	/* Without a shard to read: of a stream that is on, as of the last look at it; of one that is off, as of its end. */
+	if (least != INT64_MAX)
+		return least;
+	return t->active->status == STREAMS_DISABLED ? t->complete_before_ms : t->active->swept_ms;
 }
 
 bool table_clean(const struct table *t)

@@ -206,6 +206,7 @@ static void adopt_watermark(struct table *t, struct position *p)
 		 LOG_S("table", t->conf->name), LOG_T("saved", p->saved_ms), LOG_S("by", p->host));
 	position_free(t->restored);
 	t->restored = p;
+	t->complete_before_ms = p->complete_through_ms;
 	t->ask_until_ms = clock_wall_ms() + ASK_MARGIN_MS;
 }
 

@@ -136,6 +136,7 @@ static void finished(struct table *t)
 	struct table_discovery *d = &t->discovery;
 	struct stream *before = t->active;
 	d->failures = 0;
+	t->complete_before_ms = table_complete_ms(t);
 	activate(t);
 	note_health(t);
 	if (t->active != NULL && t->active != before) {
@@ -261,6 +262,12 @@ static void on_table(struct aws_op *op, int rc, void *arg)
 {
 	struct table *t = arg;
 	struct stream *newest = TAILQ_LAST(&t->streams, stream_list);
+	if (rc == -ERR_NOT_FOUND && t->active != NULL) {
+		/* The table was deleted: its stream can be read for a day, and what is in it is not lost. */
+		log_error("the table no longer exists; its stream is read to the end", LOG_S("table", t->conf->name));
+		sweep(t, t->active);
+		return;
+	}
 	if (rc < 0) {
 		failed(t, &op->err);
 		return;
@@ -359,7 +366,6 @@ static int restore_streams(struct table *t)
 	if (p == NULL)
 		return 0;
 	t->since_ms = p->since_ms;
-	t->complete_before_ms = p->complete_through_ms;
 	t->gap_count = p->gap_count;
 	for (size_t i = 0; i < p->nstreams; i++) {
 		struct stream *st = insert_stream(t, p->streams[i].arn, p->streams[i].label);

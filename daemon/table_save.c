@@ -265,7 +265,7 @@ void table_save_due(struct table *t, int64_t mono_ms)
 {
 	const struct config *conf = t->daemon->conf;
 	struct table_saving *s = &t->saving;
-	if (!s->enabled)
+	if (!s->enabled || s->final_saved)
 		return;
 	bool waits = t->lanes.blocked && s->err.class == ERR_NONE;
 	if (s->dirty && !s->saver.busy && (waits || mono_ms - s->saved_mono_ms >= conf->checkpoint_interval_ms))

@@ -19,7 +19,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 /* splitmix64 */
-static uint64_t random_next(uint64_t *state)
+static inline uint64_t random_next(uint64_t *state)
 {
 	uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
 
@@ -29,7 +29,7 @@ static uint64_t random_next(uint64_t *state)
 }
 
 /* 0 to n - 1. */
-static size_t random_below(uint64_t *state, size_t n)
+static inline size_t random_below(uint64_t *state, size_t n)
 {
 	return (size_t)(random_next(state) % n);
 }

@@ -3,6 +3,7 @@
  *
  * Deliberate differences, all of them outside of what DynamoDB can answer:
  * - jansson refuses numbers past the range of a double and names that contain U+0000; the scanner takes numbers as text.
+ * - jansson 2.14 passes over a byte 0 behind a number ("[1\0]"); for the scanner it is an error anywhere.
  * - The scanner stops at JSON_DEPTH_MAX levels, jansson at 2,048.
  * - jansson keeps the last of two members with one name unless told to refuse them, which json_value leaves to its
  *   callers; canon_item refuses them.
@@ -273,9 +274,10 @@ static void check_scanner(const char *text, size_t len)
 	json_t *tree = json_loadb(text, len, LOAD_FLAGS | JSON_DECODE_ANY, &error);
 	FUZZ_CHECK(ok == !j.error);
 	if (ok)
-		FUZZ_CHECK(tree || jansson_is_narrower(&error));
+		FUZZ_CHECK((tree || jansson_is_narrower(&error)) && !memchr(text, 0, len));
 	else
-		FUZZ_CHECK(!tree || (j.error == json_too_deep && depth_of(tree) > JSON_DEPTH_MAX));
+		FUZZ_CHECK(!tree || memchr(text, 0, len) ||
+			   (j.error == json_too_deep && depth_of(tree) > JSON_DEPTH_MAX));
 	json_decref(tree);
 }
 
@@ -318,7 +320,7 @@ static void check_canon(struct canon *c, const char *text, size_t len, json_t *t
 	}
 	FUZZ_CHECK(rc == 0 || rc == -ERR_CORRUPT);
 	if (rc != 0) {
-		FUZZ_CHECK(!tree || !is_map(tree));
+		FUZZ_CHECK(!tree || !is_map(tree) || memchr(text, 0, len));
 		return;
 	}
 	FUZZ_CHECK(tree || jansson_is_narrower(error));

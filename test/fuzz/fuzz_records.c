@@ -4,6 +4,7 @@
  * Deliberate differences, all of them outside of what DynamoDB Streams can answer:
  * - jansson refuses numbers past the range of a double and names that contain U+0000.
  * - jansson keeps the last of two members with one name; records_split refuses it for members that it reads.
+ * - jansson 2.14 passes over a byte 0 behind a number ("[1\0]"); records_split refuses it.
  * - records_split refuses answers nested deeper than JSON_DEPTH_MAX, and a sequence number that is written with escapes.
  */
 #include "driver.h"
@@ -134,7 +135,7 @@ static bool may_refuse(const char *text, size_t len, const json_t *tree)
 
 	json_decref(strict);
 	return (!strict && json_error_code(&error) == json_error_duplicate_key) || too_deep(tree, JSON_DEPTH_MAX) ||
-	       memmem(text, len, "\\u003", 5);
+	       memmem(text, len, "\\u003", 5) || memchr(text, 0, len);
 }
 
 static void check_slice(const char *text, struct records_slice slice, const json_t *node)
@@ -208,7 +209,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	enum verdict verdict = judge(tree);
 	if (rc == 0) {
-		FUZZ_CHECK(verdict != BAD);
+		FUZZ_CHECK(verdict != BAD && !memchr(text, 0, size));
 		check_answer(text, &s, answer.next_iterator, tree);
 	} else {
 		FUZZ_CHECK(verdict != GOOD || may_refuse(text, size, tree));

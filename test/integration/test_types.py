@@ -157,7 +157,8 @@ class Keys(harness.TestCase):
         self.life(self.odd(), "sha256")
 
     def test_plain(self):
-        self.life(self.odd(), "plain")
+        # Here the values are the key as they are. The gateway takes all of them but NUL.
+        self.life([k for k in self.odd() if "\0" not in k["id"]["S"]], "plain")
 
     def test_path_with_sort_key(self):
         odd = ODD_KEYS[:40]

@@ -47,7 +47,7 @@ class Writer(threading.Thread):
             if self.random.random() < 0.3:
                 requests[key["id"]["S"]] = {"DeleteRequest": {"Key": key}}
             else:
-                item = {**key, "v": {"N": str(self.done + len(requests))}, "text": {"S": "x" * self.random.randrange(200)}}
+                item = {**key, "v": {"N": str(self.done + len(requests))}, "text": {"S": "x" * self.random.randrange(1, 200)}}
                 requests[key["id"]["S"]] = {"PutRequest": {"Item": item}}
         answer = self.servers.dynamodb.batch_write_item(RequestItems={self.table: list(requests.values())})
         assert not answer["UnprocessedItems"]

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/config.h"
+#include "base/config_keys.h"
 
 static char folder[] = "/tmp/test_config.XXXXXX";
 
@@ -549,7 +550,7 @@ static void test_urls(void **state)
 		{"http://[::1", "is not a scheme, a host and a port"},
 		{"http://ho st", "is not a scheme, a host and a port"},
 	};
-	char file[300], message[300];
+	char file[600], message[300];
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		snprintf(file, sizeof(file), "[aws]\nendpoint_url_s3=%s\n", bad[i].url);
 		snprintf(message, sizeof(message),
@@ -562,8 +563,7 @@ static void test_urls(void **state)
 	char host[251];
 	memset(host, 'h', 250);
 	host[250] = '\0';
-	snprintf(file, sizeof(file), "[aws]\nendpoint_url=https://%s/", host);
-	strcat(file, "\n" REST);
+	snprintf(file, sizeof(file), "[aws]\nendpoint_url=https://%s/\n" REST, host);
 	struct config *c = load(file);
 	assert_int_equal(strlen(c->endpoints[CONFIG_STS]), 258);
 	config_free(c);
@@ -708,6 +708,87 @@ static void test_shared_paths(void **state)
 			 "prefix=aa/\n[table \"ccc\"]\nprefix=aaa-\n[table \"ddd\"]\nprefix=.ddb-streamd\n"));
 }
 
+/* A file of the source tree. */
+static char *source_file(const char *name)
+{
+	static char text[1 << 16];
+	char path[4200];
+	snprintf(path, sizeof(path), "%s/../../../conf/%s", TEST_DATA_DIR, name);
+	FILE *f = fopen(path, "r");
+	if (!f)
+		fail_msg("%s cannot be opened", path);
+	size_t n = fread(text, 1, sizeof(text) - 1, f);
+	text[n] = '\0';
+	fclose(f);
+	return text;
+}
+
+static void test_shipped_file(void **state)
+{
+	(void)state;
+	char *text = source_file("ddb-streamd.conf");
+	struct config *shipped = load(text), *least = load(REST);
+	assert_string_equal(shipped->tables[0].name, "orders");
+	assert_int_equal(shipped->workers, least->workers);
+	config_free(shipped);
+	/* With the '#' taken away from every key, the file is good, has every key, and changes no default. */
+	for (char *s = text; (s = strstr(s, "\n#")); s++) {
+		size_t name = strspn(s + 2, "abcdefghijklmnopqrstuvwxyz0123456789_");
+		if (strncmp(s + 2 + name, " = ", 3) == 0)
+			s[1] = ' ';
+	}
+	struct config *all = load(text);
+	const char *section = "";
+	for (size_t i = 0; i < config_keys_count; i++) {
+		char line[100];
+		if (i == 0 || config_keys[i].section != config_keys[i - 1].section) {
+			snprintf(line, sizeof(line), "\n[%s", config_section_name(config_keys[i].section));
+			section = strstr(text, line);
+			assert_non_null(section);
+		}
+		snprintf(line, sizeof(line), "%s = ", config_keys[i].name);
+		const char *end = strstr(section + 1, "\n["), *key = strstr(section, line);
+		if (!key || (end && key > end))
+			fail_msg("the shipped file lacks %s in%.10s", config_keys[i].name, section);
+	}
+	assert_string_equal(all->state_dir, least->state_dir);
+	assert_string_equal(all->listen_host, least->listen_host);
+	assert_int_equal(all->listen_port, least->listen_port);
+	assert_int_equal(all->log_level, least->log_level);
+	assert_int_equal(all->workers, least->workers);
+	assert_int_equal(all->memory_limit_bytes, least->memory_limit_bytes);
+	assert_int_equal(all->checkpoint_interval_ms, least->checkpoint_interval_ms);
+	assert_int_equal(all->watermark_interval_ms, least->watermark_interval_ms);
+	assert_int_equal(all->discovery_interval_ms, least->discovery_interval_ms);
+	assert_int_equal(all->poll_interval_ms, least->poll_interval_ms);
+	assert_int_equal(all->stop_timeout_ms, least->stop_timeout_ms);
+	assert_int_equal(all->rpo_ms, least->rpo_ms);
+	assert_string_equal(all->imds_endpoint, least->imds_endpoint);
+	assert_int_equal(all->addressing, least->addressing);
+	assert_int_equal(all->tables[0].key_format, least->tables[0].key_format);
+	assert_int_equal(all->tables[0].start, least->tables[0].start);
+	assert_int_equal(all->tables[0].enable_stream, least->tables[0].enable_stream);
+	assert_int_equal(all->tables[0].rpo_ms, least->tables[0].rpo_ms);
+	config_free(all);
+	config_free(least);
+}
+
+static void test_manual_names_every_key(void **state)
+{
+	(void)state;
+	const char *text = source_file("ddb-streamd.conf.5");
+	for (size_t i = 0; i < config_keys_count; i++) {
+		bool found = false;
+		for (const char *s = text; !found && (s = strstr(s, "\n.It Cm ")); s++) {
+			const char *key = strstr(s, config_keys[i].name), *end = strchr(s + 1, '\n');
+			size_t len = strlen(config_keys[i].name);
+			found = key && key < end && key[-1] == ' ' && strchr(" \n", key[len]);
+		}
+		if (!found)
+			fail_msg("the manual lacks %s", config_keys[i].name);
+	}
+}
+
 /* Whatever the bytes are: an answer, no crash, no leak. */
 static void test_any_bytes(void **state)
 {
@@ -760,6 +841,8 @@ int main(void)
 		CONFIG_TEST(test_what_is_missing),
 		CONFIG_TEST(test_memory_for_all_tables),
 		CONFIG_TEST(test_shared_paths),
+		CONFIG_TEST(test_shipped_file),
+		CONFIG_TEST(test_manual_names_every_key),
 		CONFIG_TEST(test_any_bytes),
 	};
 	return cmocka_run_group_tests(tests, enter_folder, leave_folder);
