@@ -221,7 +221,7 @@ struct versions_reader {
 	unsigned has;
 	char key[TEXT_MAX], version_id[VERSION_ID_MAX], etag[ETAG_MAX], storage_class[STORAGE_CLASS_MAX];
 	char next_key[TEXT_MAX], next_version[VERSION_ID_MAX];
-	size_t next_key_len, next_version_len;
+	size_t next_key_len, next_version_len; /* the key marker as it came, not decoded */
 };
 
 static void take(struct versions_reader *p, const char *path, char *to, size_t max, struct span text, struct span *out)
@@ -235,7 +235,7 @@ static void take(struct versions_reader *p, const char *path, char *to, size_t m
 }
 
 /*
- * A key or key marker. S3 may put <EncodingType> behind the versions, so the first pass notes what is wrong with a key
+ * A key. S3 may put <EncodingType> behind the versions, so the first pass notes what is wrong with a key
  * in either reading, and the end of the page tells which one counts.
  */
 static void take_key(struct versions_reader *p, char *to, struct span text, struct span *out)
@@ -381,7 +381,7 @@ static void versions_end(struct reader *r, const char *path, struct span text)
 		p->truncated = take_bool(p, path, text);
 		p->truncated_known = true;
 	} else if (strcmp(path, ROOT "/NextKeyMarker") == 0) {
-		take_key(p, p->next_key, text, &taken);
+		take(p, path, p->next_key, sizeof(p->next_key), text, &taken);
 		p->next_key_len = taken.len;
 	} else if (strcmp(path, ROOT "/NextVersionIdMarker") == 0) {
 		take(p, path, p->next_version, sizeof(p->next_version), text, &taken);
@@ -406,7 +406,26 @@ static int versions_pass(struct versions_reader *p, struct span body, bool url_e
 	return reader_run(&p->base, body);
 }
 
-static int page_fill(struct s3xml_page *page, const struct versions_reader *p, struct err *e)
+/*
+ * S3 URL-encodes NextKeyMarker as it does keys. RADOS Gateway encodes the keys alone: its marker, decoded once more, would begin the
+ * next page in another place, and what lies between would be missing. It shows in a marker that is the last key as it is.
+ */
+static int decode_marker(struct versions_reader *p, struct err *e)
+{
+	size_t len;
+	char decoded[TEXT_MAX];
+	struct span raw = {p->next_key, p->next_key_len};
+
+	if (!p->url_encoded || span_eq(raw, p->v.key))
+		return raw.len > KEY_MAX ? err_set(e, ERR_CORRUPT, "NextKeyMarker has over 1,024 bytes") : 0;
+	if (!encode_percent_decode(decoded, &len, raw.ptr, raw.len, true) || len > KEY_MAX)
+		return err_set(e, ERR_CORRUPT, "NextKeyMarker is not URL-encoded although the page says so");
+	memcpy(p->next_key, decoded, len);
+	p->next_key_len = len;
+	return 0;
+}
+
+static int page_fill(struct s3xml_page *page, struct versions_reader *p, struct err *e)
 {
 	int rc;
 
@@ -415,6 +434,9 @@ static int page_fill(struct s3xml_page *page, const struct versions_reader *p, s
 	page->truncated = p->truncated;
 	if (!p->truncated)
 		return 0;
+	rc = decode_marker(p, e);
+	if (rc < 0)
+		return rc;
 	rc = buf_append(&page->next_key_marker, p->next_key, p->next_key_len);
 	if (rc == 0)
 		rc = buf_append(&page->next_version_marker, p->next_version, p->next_version_len);

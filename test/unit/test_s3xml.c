@@ -210,6 +210,19 @@ static void test_url_encoding(void **state)
 	expect_corrupt(SPAN_LIT(HEAD WHOLE VERSION("100%zz", "1") URL TAIL), "URL-encoded");
 }
 
+/* RADOS Gateway encodes keys and leaves the marker as it is; AWS encodes both. */
+static void test_marker_that_is_not_encoded(void **state)
+{
+#define NEXT(m) "<IsTruncated>true</IsTruncated><NextKeyMarker>" m "</NextKeyMarker>"
+	(void)state;
+	expect_listing(HEAD URL NEXT("a%25b+c") VERSION("a%2525b%2Bc", "1") TAIL, NOTED("a%25b+c", "1"), true,
+		       "a%25b+c", "");
+	expect_listing(HEAD URL NEXT("a%2525b%2Bc") VERSION("a%2525b%2Bc", "1") TAIL, NOTED("a%25b+c", "1"), true,
+		       "a%25b+c", "");
+	expect_listing(HEAD URL NEXT("100%") VERSION("100%25", "1") TAIL, NOTED("100%", "1"), true, "100%", "");
+	expect_corrupt(SPAN_LIT(HEAD URL NEXT("99%") VERSION("100%25", "1") TAIL), "URL-encoded");
+}
+
 static void test_xml_forms(void **state)
 {
 	(void)state;
@@ -555,6 +568,7 @@ int main(void)
 		cmocka_unit_test(test_page_of_markers_only),
 		cmocka_unit_test(test_page_is_reset),
 		cmocka_unit_test(test_url_encoding),
+		cmocka_unit_test(test_marker_that_is_not_encoded),
 		cmocka_unit_test(test_xml_forms),
 		cmocka_unit_test(test_unknown_elements_are_passed_over),
 		cmocka_unit_test(test_missing_members),

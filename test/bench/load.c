@@ -1,0 +1,65 @@
+#include "load.h"
+
+#include <err.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#define PLAIN_BYTES 640 /* an image that is to be shorter has no nested members */
+
+static void kept(int rc)
+{
+	if (rc < 0)
+		errx(EX_OSERR, "no memory for the records to measure with");
+}
+
+void load_seq(char out[32], size_t number)
+{
+	snprintf(out, 32, "1000000000%015zu", number);
+}
+
+void load_shard(char out[64], size_t shard)
+{
+	snprintf(out, 64, "shardId-00000001700000000000-%08zu", shard);
+}
+
+void load_image(struct buf *out, size_t number, size_t bytes)
+{
+	static const char words[] = "the quick brown fox jumps over the lazy dog; pack my box with five dozen jugs. ";
+	size_t begin = out->len;
+
+	kept(buf_printf(out, "{\"status\":{\"S\":\"shipped\"},\"id\":{\"S\":\"" LOAD_KEY_FORMAT "\"}", number));
+	if (bytes >= PLAIN_BYTES)
+		kept(buf_printf(
+			out,
+			",\"total\":{\"N\":\"%zu.95\"},\"created\":{\"N\":\"17000%08zu\"},\"paid\":{\"BOOL\":true},"
+			"\"tags\":{\"SS\":[\"gift\",\"express\",\"b2c\"]},\"coupon\":{\"NULL\":true},"
+			"\"address\":{\"M\":{\"street\":{\"S\":\"1 Long Lane\"},\"city\":{\"S\":\"Sm\\u00e5stad\"},"
+			"\"zip\":{\"S\":\"%05zu\"},\"country\":{\"S\":\"SE\"}}},"
+			"\"lines\":{\"L\":[{\"M\":{\"sku\":{\"S\":\"A-%06zu\"},\"n\":{\"N\":\"2\"}}},"
+			"{\"M\":{\"sku\":{\"S\":\"B-%06zu\"},\"n\":{\"N\":\"1\"}}}]}",
+			number % 997, number, number % 99999, number % 999983, number % 999979));
+	kept(buf_append_str(out, ",\"note\":{\"S\":\""));
+	while (out->len - begin + 3 < bytes) {
+		size_t left = bytes - 3 - (out->len - begin);
+
+		kept(buf_append(out, words, left < sizeof(words) - 1 ? left : sizeof(words) - 1));
+	}
+	kept(buf_append_str(out, "\"}}"));
+}
+
+void load_record(struct buf *out, size_t number, size_t bytes, long event_s)
+{
+	char seq[32];
+
+	load_seq(seq, number);
+	kept(buf_printf(out,
+			"{\"eventID\":\"%032zx\",\"eventName\":\"INSERT\",\"eventVersion\":\"1.1\","
+			"\"eventSource\":\"aws:dynamodb\",\"awsRegion\":\"" LOAD_REGION "\",\"dynamodb\":{"
+			"\"ApproximateCreationDateTime\":%ld,\"Keys\":{\"id\":{\"S\":\"" LOAD_KEY_FORMAT "\"}},\"NewImage\":",
+			number, event_s, number));
+	load_image(out, number, bytes);
+	kept(buf_printf(out,
+			",\"SequenceNumber\":\"%s\",\"SizeBytes\":%zu,\"StreamViewType\":\"NEW_AND_OLD_IMAGES\"}}", seq,
+			bytes));
+}

@@ -1,0 +1,32 @@
+/*
+ * load: what the measurements move: items of a table "items", made from their number, so that the source, the
+ * reference and the sink agree on them without talking. The records are as DynamoDB Streams gives them.
+ */
+#ifndef DDB_BENCH_LOAD_H
+#define DDB_BENCH_LOAD_H
+
+#include <stddef.h>
+
+#include "base/buf.h"
+
+#define LOAD_REGION "us-east-1"
+#define LOAD_TABLE "items"
+#define LOAD_BUCKET "bench"
+#define LOAD_LABEL "2026-01-01T00:00:00.000"
+#define LOAD_STREAM_ARN "arn:aws:dynamodb:" LOAD_REGION ":000000000000:table/" LOAD_TABLE "/stream/" LOAD_LABEL
+#define LOAD_KEY_FORMAT "item-%012zu" /* of the item's number */
+#define LOAD_ACCESS_KEY "AKIABENCHBENCHBENCH0"
+#define LOAD_SECRET_KEY "bench/bench/bench/bench/bench/bench/ben0"
+
+/* Appends the image of an item, members not in canonical order, of about `bytes` (at least 100). Ends the program when
+ * memory is short, as all functions here do. */
+void load_image(struct buf *out, size_t number, size_t bytes);
+
+/* Appends one INSERT record, event time `event_s`. Sequence numbers grow with `number`. */
+void load_record(struct buf *out, size_t number, size_t bytes, long event_s);
+
+/* The sequence number and the shard of an item. */
+void load_seq(char out[32], size_t number);
+void load_shard(char out[64], size_t shard);
+
+#endif

@@ -1,0 +1,277 @@
+#include "sink.h"
+
+#include <err.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+#include <zlib.h>
+
+#include "load.h"
+
+#define PAGE_BYTES_MAX ((size_t)64 << 20)
+#define EVENT_S 1767225600L /* 2026-01-01 */
+
+static void kept(int rc)
+{
+	if (rc < 0)
+		errx(EX_OSERR, "no memory for an answer");
+}
+
+static int64_t now_ns(clockid_t clock)
+{
+	struct timespec t;
+
+	clock_gettime(clock, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* Pages of a shard; its iterators are "SHARD:PAGE". */
+static void make_page(const struct sink *s, size_t shard, size_t page)
+{
+	struct sink_page *p = &s->pages[shard * s->pages_per_shard + page];
+	size_t first = (shard * s->pages_per_shard + page) * s->page_records;
+	size_t end = first + s->page_records;
+
+	buf_init(&p->body, PAGE_BYTES_MAX);
+	kept(buf_append_str(&p->body, "{\"Records\":["));
+	for (size_t i = first; i < end && i < s->records; i++) {
+		if (i > first)
+			kept(buf_append_char(&p->body, ','));
+		load_record(&p->body, i, s->item_bytes, EVENT_S);
+	}
+	kept(buf_printf(&p->body, "],\"NextShardIterator\":\"%zu:%zu\"}", shard, page + 1));
+	p->crc = crc32_z(0, (const unsigned char *)p->body.data, p->body.len);
+}
+
+void sink_init(struct sink *s)
+{
+	size_t pages;
+
+	if (s->records == 0 || s->shards == 0 || s->page_records == 0 || s->records > 100000000)
+		errx(EX_USAGE, "records, shards and page must be positive");
+	pages = (s->records + s->page_records - 1) / s->page_records;
+	s->pages_per_shard = (pages + s->shards - 1) / s->shards;
+	s->pages = calloc(s->shards * s->pages_per_shard, sizeof(*s->pages));
+	s->seen = calloc(s->records, 1);
+	if (!s->pages || !s->seen)
+		errx(EX_OSERR, "no memory for the pages");
+	for (size_t shard = 0; shard < s->shards; shard++) {
+		for (size_t page = 0; page < s->pages_per_shard; page++)
+			make_page(s, shard, page);
+	}
+}
+
+void sink_fini(struct sink *s)
+{
+	for (size_t i = 0; i < s->shards * s->pages_per_shard; i++)
+		buf_fini(&s->pages[i].body);
+	free(s->pages);
+	free(s->seen);
+}
+
+/* Header and body of an answer; the header's own lines are in `lines`. */
+static void answer(struct buf *out, const char *status, const char *lines, const char *body, size_t len)
+{
+	kept(buf_printf(out, "HTTP/1.1 %s\r\nServer: sink\r\n%sContent-Length: %zu\r\n\r\n", status, lines, len));
+	if (body)
+		kept(buf_append(out, body, len));
+}
+
+static void answer_json(struct buf *out, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+static void answer_json(struct buf *out, const char *fmt, ...)
+{
+	char lines[160];
+	char *body;
+	int len;
+	va_list ap;
+
+	va_start(ap, fmt);
+	len = vasprintf(&body, fmt, ap);
+	va_end(ap);
+	if (len < 0)
+		errx(EX_OSERR, "no memory for an answer");
+	snprintf(lines, sizeof(lines), "Content-Type: application/x-amz-json-1.0\r\nx-amz-crc32: %lu\r\n",
+		 crc32_z(0, (const unsigned char *)body, (size_t)len));
+	answer(out, "200 OK", lines, body, (size_t)len);
+	free(body);
+}
+
+static void began(struct sink *s)
+{
+	if (s->first_ns != 0)
+		return;
+	s->first_ns = now_ns(CLOCK_MONOTONIC);
+	s->cpu_s = -(double)now_ns(CLOCK_PROCESS_CPUTIME_ID) / 1e9;
+}
+
+static void get_records(struct sink *s, struct span body, struct sink_answer *a)
+{
+	static const char name[] = "\"ShardIterator\":\"";
+	const char *at = memmem(body.ptr, body.len, name, sizeof(name) - 1);
+	size_t shard = 0, page = 0;
+	char lines[160];
+
+	if (!at || sscanf(at + sizeof(name) - 1, "%zu:%zu", &shard, &page) != 2 || shard >= s->shards) {
+		answer(a->out, "400 Bad Request", "", "{\"__type\":\"ValidationException\"}", 32);
+		return;
+	}
+	if (page >= s->pages_per_shard) {
+		answer_json(a->out, "{\"Records\":[],\"NextShardIterator\":\"%zu:%zu\"}", shard, page);
+		return;
+	}
+	const struct sink_page *p = &s->pages[shard * s->pages_per_shard + page];
+
+	began(s);
+	s->reads++;
+	snprintf(lines, sizeof(lines), "Content-Type: application/x-amz-json-1.0\r\nx-amz-crc32: %lu\r\n", p->crc);
+	answer(a->out, "200 OK", lines, NULL, p->body.len);
+	a->page = (struct span){p->body.data, p->body.len};
+}
+
+static void get_iterator(const struct sink *s, struct span body, struct buf *out)
+{
+	static const char name[] = "\"ShardId\":\"";
+	const char *at = memmem(body.ptr, body.len, name, sizeof(name) - 1);
+	char id[64];
+
+	for (size_t shard = 0; at && shard < s->shards; shard++) {
+		load_shard(id, shard);
+		if (strncmp(at + sizeof(name) - 1, id, strlen(id)) == 0) {
+			answer_json(out, "{\"ShardIterator\":\"%zu:0\"}", shard);
+			return;
+		}
+	}
+	answer(out, "400 Bad Request", "", "{\"__type\":\"ResourceNotFoundException\"}", 38);
+}
+
+static void describe_stream(const struct sink *s, struct buf *out)
+{
+	struct buf shards;
+	char id[64];
+
+	buf_init(&shards, PAGE_BYTES_MAX);
+	for (size_t i = 0; i < s->shards; i++) {
+		load_shard(id, i);
+		kept(buf_printf(&shards,
+				"%s{\"ShardId\":\"%s\",\"SequenceNumberRange\":{\"StartingSequenceNumber\":\"1\"}}",
+				i > 0 ? "," : "", id));
+	}
+	answer_json(out,
+		    "{\"StreamDescription\":{\"StreamArn\":\"" LOAD_STREAM_ARN "\",\"StreamLabel\":\"" LOAD_LABEL
+		    "\",\"StreamStatus\":\"ENABLED\",\"StreamViewType\":\"NEW_AND_OLD_IMAGES\",\"TableName\":\"" LOAD_TABLE
+		    "\",\"Shards\":[%s]}}",
+		    buf_str(&shards));
+	buf_fini(&shards);
+}
+
+/* The rest of DynamoDB, asked for at the start. */
+static void describe(struct span target, struct buf *out)
+{
+	if (span_eq_str(target, "DescribeTable"))
+		answer_json(out,
+			    "{\"Table\":{\"TableName\":\"%s\",\"TableStatus\":\"ACTIVE\",\"TableArn\":\"arn:aws:dynamodb:%s"
+			    ":000000000000:table/%s\",\"TableId\":\"bench\",\"KeySchema\":[{\"AttributeName\":\"id\","
+			    "\"KeyType\":\"HASH\"}],\"AttributeDefinitions\":[{\"AttributeName\":\"id\","
+			    "\"AttributeType\":\"S\"}],\"StreamSpecification\":{\"StreamEnabled\":true,"
+			    "\"StreamViewType\":\"NEW_AND_OLD_IMAGES\"},\"LatestStreamArn\":\"%s\","
+			    "\"LatestStreamLabel\":\"%s\"}}",
+			    LOAD_TABLE, LOAD_REGION, LOAD_TABLE, LOAD_STREAM_ARN, LOAD_LABEL);
+	else if (span_eq_str(target, "ListStreams"))
+		answer_json(out, "{\"Streams\":[{\"StreamArn\":\"%s\",\"StreamLabel\":\"%s\",\"TableName\":\"%s\"}]}",
+			    LOAD_STREAM_ARN, LOAD_LABEL, LOAD_TABLE);
+	else if (span_eq_str(target, "DescribeTimeToLive"))
+		answer_json(out, "{\"TimeToLiveDescription\":{\"TimeToLiveStatus\":\"DISABLED\"}}");
+	else
+		answer(out, "400 Bad Request", "", "{\"__type\":\"UnknownOperationException\"}", 38);
+}
+
+static void answer_dynamodb(struct sink *s, struct span target, struct span body, struct sink_answer *a)
+{
+	const char *dot = memchr(target.ptr, '.', target.len);
+	struct span name = target;
+
+	if (dot)
+		name = (struct span){dot + 1, target.len - (size_t)(dot + 1 - target.ptr)};
+	if (span_eq_str(name, "GetRecords"))
+		get_records(s, body, a);
+	else if (span_eq_str(name, "GetShardIterator"))
+		get_iterator(s, body, a->out);
+	else if (span_eq_str(name, "DescribeStream"))
+		describe_stream(s, a->out);
+	else
+		describe(name, a->out);
+}
+
+/* Ticks the item off. True for the last one that was missing. */
+static bool stored(struct sink *s, struct span path)
+{
+	static const char prefix[] = "/" LOAD_BUCKET "/" LOAD_TABLE "/item-";
+	size_t number = 0;
+
+	if (path.len != sizeof(prefix) - 1 + 12 || memcmp(path.ptr, prefix, sizeof(prefix) - 1) != 0)
+		return false;
+	for (size_t i = sizeof(prefix) - 1; i < path.len; i++)
+		number = number * 10 + (size_t)(path.ptr[i] - '0');
+	if (number >= s->records)
+		return false;
+	began(s);
+	if (s->seen[number]) {
+		s->repeated++;
+		return false;
+	}
+	s->seen[number] = 1;
+	if (++s->distinct < s->records)
+		return false;
+	s->last_ns = now_ns(CLOCK_MONOTONIC);
+	s->cpu_s += (double)now_ns(CLOCK_PROCESS_CPUTIME_ID) / 1e9;
+	return true;
+}
+
+static bool answer_s3(struct sink *s, const struct sink_request *r, struct buf *out)
+{
+	static const char put_answer[] = "HTTP/1.1 200 OK\r\nServer: sink\r\nx-amz-request-id: 4442587FB7D0A2F9\r\n"
+					 "x-amz-version-id: 3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrHY\r\n"
+					 "ETag: \"d41d8cd98f00b204e9800998ecf8427e\"\r\nContent-Length: 0\r\n\r\n";
+	static const char versioning[] = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+	static const char none[] = "<Error><Code>NoSuchKey</Code></Error>";
+	static const char list[] = "<ListVersionsResult><IsTruncated>false</IsTruncated></ListVersionsResult>";
+
+	if (span_eq_str(r->method, "PUT")) {
+		kept(buf_append(out, put_answer, sizeof(put_answer) - 1));
+		return stored(s, r->path);
+	}
+	if (span_eq_str(r->method, "DELETE"))
+		answer(out, "204 No Content", "x-amz-delete-marker: true\r\nx-amz-version-id: 3sL4\r\n", NULL, 0);
+	else if (memmem(r->path.ptr, r->path.len, "?versioning", 11))
+		answer(out, "200 OK", "Content-Type: application/xml\r\n", versioning, sizeof(versioning) - 1);
+	else if (memmem(r->path.ptr, r->path.len, "?", 1))
+		answer(out, "200 OK", "Content-Type: application/xml\r\n", list, sizeof(list) - 1);
+	else if (span_eq_str(r->method, "HEAD"))
+		answer(out, "404 Not Found", "", NULL, 0);
+	else
+		answer(out, "404 Not Found", "Content-Type: application/xml\r\n", none, sizeof(none) - 1);
+	return false;
+}
+
+bool sink_answer(struct sink *s, const struct sink_request *r, struct sink_answer *a)
+{
+	static const char name[] = "\r\nx-amz-target: ";
+	const char *at, *end;
+
+	a->page = (struct span){NULL, 0};
+	if (!span_eq_str(r->method, "POST"))
+		return answer_s3(s, r, a->out);
+	at = memmem(r->header.ptr, r->header.len, name, sizeof(name) - 1);
+	if (!at) {
+		answer(a->out, "400 Bad Request", "", NULL, 0);
+		return false;
+	}
+	at += sizeof(name) - 1;
+	end = memchr(at, '\r', (size_t)(r->header.ptr + r->header.len - at));
+	answer_dynamodb(s, (struct span){at, end ? (size_t)(end - at) : 0}, r->body, a);
+	return false;
+}
