@@ -319,7 +319,10 @@ static int init_parts(struct daemon *d, struct process *process, struct err *e)
 {
 	size_t readers = reader_count(d->conf);
 	struct health_source source = {.view = daemon_view, .arg = d};
-	int rc = aws_init(&d->aws, &d->loop, d->conf, d->conf->workers + readers + 2 * d->conf->ntables + 4, e);
+	int rc = digest_init(e);
+	if (rc < 0)
+		return rc;
+	rc = aws_init(&d->aws, &d->loop, d->conf, d->conf->workers + readers + 2 * d->conf->ntables + 4, e);
 	if (rc < 0)
 		return rc;
 	d->canon = canon_new(ITEM_BYTES_MAX);
@@ -369,6 +372,8 @@ static void free_parts(struct daemon *d)
 	canon_free(d->canon);
 	free(d->tables);
 	free(d->view_tables);
+	itemkey_cleanup();
+	sigv4_cleanup();
 	digest_cleanup();
 }
 

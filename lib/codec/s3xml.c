@@ -222,6 +222,8 @@ struct versions_reader {
 	char key[TEXT_MAX], version_id[VERSION_ID_MAX], etag[ETAG_MAX], storage_class[STORAGE_CLASS_MAX];
 	char next_key[TEXT_MAX], next_version[VERSION_ID_MAX];
 	size_t next_key_len, next_version_len; /* the key marker as it came, not decoded */
+	char last_key[TEXT_MAX];	       /* of the last version, as it came */
+	size_t last_key_len;
 };
 
 static void take(struct versions_reader *p, const char *path, char *to, size_t max, struct span text, struct span *out)
@@ -304,6 +306,8 @@ static void version_member(struct versions_reader *p, const char *path, const ch
 
 	if (strcmp(name, "Key") == 0) {
 		take_key(p, p->key, text, &p->v.key);
+		memcpy(p->last_key, text.ptr, text.len);
+		p->last_key_len = text.len;
 		member = HAS_KEY;
 	} else if (strcmp(name, "VersionId") == 0) {
 		take(p, path, p->version_id, sizeof(p->version_id), text, &p->v.version_id);
@@ -395,7 +399,7 @@ static int versions_pass(struct versions_reader *p, struct span body, bool url_e
 			 void *arg, struct err *e)
 {
 	memset(p, 0, offsetof(struct versions_reader, key));
-	p->next_key_len = p->next_version_len = 0;
+	p->next_key_len = p->next_version_len = p->last_key_len = 0;
 	p->base.root = ROOT;
 	p->base.begin = versions_begin;
 	p->base.end = versions_end;
@@ -415,8 +419,9 @@ static int decode_marker(struct versions_reader *p, struct err *e)
 	size_t len;
 	char decoded[TEXT_MAX];
 	struct span raw = {p->next_key, p->next_key_len};
+	bool known = encode_percent_decode(decoded, &len, p->last_key, p->last_key_len, true);
 
-	if (!p->url_encoded || span_eq(raw, p->v.key))
+	if (!p->url_encoded || (known && span_eq(raw, (struct span){decoded, len})))
 		return raw.len > KEY_MAX ? err_set(e, ERR_CORRUPT, "NextKeyMarker has over 1,024 bytes") : 0;
 	if (!encode_percent_decode(decoded, &len, raw.ptr, raw.len, true) || len > KEY_MAX)
 		return err_set(e, ERR_CORRUPT, "NextKeyMarker is not URL-encoded although the page says so");
@@ -425,7 +430,7 @@ static int decode_marker(struct versions_reader *p, struct err *e)
 	return 0;
 }
 
-static int page_fill(struct s3xml_page *page, struct versions_reader *p, struct err *e)
+static int page_fill(struct s3xml_page *page, const struct versions_reader *p, struct err *e)
 {
 	int rc;
 
@@ -434,9 +439,6 @@ static int page_fill(struct s3xml_page *page, struct versions_reader *p, struct 
 	page->truncated = p->truncated;
 	if (!p->truncated)
 		return 0;
-	rc = decode_marker(p, e);
-	if (rc < 0)
-		return rc;
 	rc = buf_append(&page->next_key_marker, p->next_key, p->next_key_len);
 	if (rc == 0)
 		rc = buf_append(&page->next_version_marker, p->next_version, p->next_version_len);
@@ -454,8 +456,13 @@ int s3xml_versions(struct span body, s3xml_version_fn *each, void *arg, struct s
 	struct versions_reader p;
 	int rc = versions_pass(&p, body, false, NULL, NULL, e);
 
+	/* What is wrong with the page shows before the first call of `each`. */
+	if (rc == 0)
+		rc = decode_marker(&p, e);
 	if (rc == 0)
 		rc = versions_pass(&p, body, p.url_encoded, each, arg, e);
+	if (rc == 0)
+		rc = decode_marker(&p, e); /* the second pass has read it anew */
 	return rc == 0 ? page_fill(page, &p, e) : rc;
 }
 

@@ -52,10 +52,11 @@ static void finish(struct imds_provider *m, enum creds_outcome outcome, struct c
 
 static void fail(struct imds_provider *m, enum err_class class, const char *why)
 {
+	struct creds_keys none = {0};
 	struct err e = {0};
 
 	err_set(&e, class, "instance metadata at %s: %s", m->endpoint, why);
-	finish(m, class == ERR_AUTH ? CREDS_NONE : CREDS_FAILED, NULL, &e);
+	finish(m, class == ERR_AUTH ? CREDS_NONE : CREDS_FAILED, &none, &e);
 }
 
 static bool plain_text(struct span s)
@@ -179,6 +180,7 @@ static void on_keys(struct imds_provider *m)
 	struct answer a = {0};
 	struct creds_keys keys = {0};
 	char expiration[CLOCK_ISO_SIZE * 2] = "";
+	struct err e = {0};
 	int64_t expires_ms;
 
 	if (!parse_keys(http_body(m->slot), &a)) {
@@ -196,7 +198,7 @@ static void on_keys(struct imds_provider *m)
 		return;
 	}
 	snprintf(m->source, sizeof(m->source), "instance role %s", m->role);
-	finish(m, CREDS_FOUND, &keys, NULL);
+	finish(m, CREDS_FOUND, &keys, &e);
 }
 
 static void on_status(struct imds_provider *m, int status)
@@ -226,13 +228,14 @@ static void on_status(struct imds_provider *m, int status)
 static void on_answer(struct http_slot *s, const struct http_answer *a, void *arg)
 {
 	struct imds_provider *m = arg;
+	struct creds_keys none = {0};
 	struct err e = a->err;
 
 	(void)s;
 	if (a->err.class != ERR_NONE) {
 		err_prefix(&e, "instance metadata");
 		/* No answer to the very first request most often means that this is no EC2 instance. */
-		finish(m, m->step == IMDS_TOKEN ? CREDS_NONE : CREDS_FAILED, NULL, &e);
+		finish(m, m->step == IMDS_TOKEN ? CREDS_NONE : CREDS_FAILED, &none, &e);
 	} else if (a->status != 200) {
 		on_status(m, a->status);
 	} else if (m->step == IMDS_TOKEN) {
@@ -255,6 +258,7 @@ static void imds_request(struct imds_provider *m, enum imds_step step)
 				 .stall_timeout_ms = m->timeout_ms,
 				 .total_timeout_ms = m->timeout_ms,
 				 .direct = true};
+	struct creds_keys none = {0};
 	struct err e = {0};
 
 	m->step = step;
@@ -263,7 +267,7 @@ static void imds_request(struct imds_provider *m, enum imds_step step)
 	/* http_send copies the header line's address, not the array. */
 	if (http_send(m->slot, &call, on_answer, m, &e) < 0) {
 		err_prefix(&e, "instance metadata");
-		finish(m, CREDS_FAILED, NULL, &e);
+		finish(m, CREDS_FAILED, &none, &e);
 	}
 }
 

@@ -36,7 +36,7 @@ struct creds_provider {
 	struct creds *creds;
 };
 
-/* `keys` are taken over and cleared when the outcome is CREDS_FOUND; otherwise `e` says why not. */
+/* `keys` are taken over and cleared when the outcome is CREDS_FOUND; otherwise `e` says why not. Neither is NULL. */
 void creds_fetched(struct creds_provider *p, enum creds_outcome outcome, struct creds_keys *keys, const struct err *e);
 
 /* Wipes and frees what it holds, and clears it. */
