@@ -336,7 +336,7 @@ static int init_parts(struct daemon *d, struct process *process, struct err *e)
 	if (rc == 0)
 		rc = worker_pool_init(&d->workers, d, d->conf->workers, e);
 	if (rc == 0)
-		rc = reader_pool_init(&d->readers, &d->aws, readers, e);
+		rc = reader_pool_init(&d->readers, &d->aws, readers, d->conf->workers, e);
 	if (rc == 0)
 		rc = init_tables(d, e);
 	if (rc == 0 && !d->conf->listen_off) {

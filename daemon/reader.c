@@ -6,9 +6,11 @@
 #include "shard.h"
 #include "table.h"
 
-int reader_pool_init(struct reader_pool *p, struct aws *aws, size_t n, struct err *e)
+int reader_pool_init(struct reader_pool *p, struct aws *aws, size_t n, size_t workers, struct err *e)
 {
-	*p = (struct reader_pool){0};
+	*p = (struct reader_pool){.ahead_records = READER_AHEAD_RECORDS};
+	if (p->ahead_records < workers * READER_AHEAD_WORKERS)
+		p->ahead_records = workers * READER_AHEAD_WORKERS;
 	TAILQ_INIT(&p->free);
 	TAILQ_INIT(&p->turn);
 	p->readers = calloc(n, sizeof(*p->readers));
@@ -57,7 +59,7 @@ void reader_queue_init(struct reader_queue *q, struct table *t, size_t limit_byt
 
 static void take_turns(struct reader_pool *p, struct reader_queue *q)
 {
-	bool wants = !TAILQ_EMPTY(&q->shards) && !q->full;
+	bool wants = !TAILQ_EMPTY(&q->shards) && !q->full && !q->ahead;
 	if (wants == q->in_turn)
 		return;
 	if (wants)
@@ -82,8 +84,9 @@ static void serve(struct reader_pool *p)
 		struct reader_queue *q = TAILQ_FIRST(&p->turn);
 		struct shard *s = TAILQ_FIRST(&q->shards);
 		size_t want = s->reserve_bytes < q->limit_bytes ? s->reserve_bytes : q->limit_bytes;
-		if (!reserve(q, want)) {
-			q->full = true;
+		q->ahead = q->table->lanes.nready >= p->ahead_records;
+		q->full = !q->ahead && !reserve(q, want);
+		if (q->ahead || q->full) {
 			take_turns(p, q);
 			continue;
 		}
@@ -128,6 +131,15 @@ void reader_release(struct reader *r, size_t keep_bytes)
 	p->busy--;
 	TAILQ_INSERT_TAIL(&p->free, r, link);
 	reader_give_back(p, q, reserved);
+}
+
+void reader_recheck(struct reader_pool *p, struct reader_queue *q)
+{
+	if (!q->ahead || q->table->lanes.nready >= p->ahead_records / 2)
+		return;
+	q->ahead = false;
+	take_turns(p, q);
+	serve(p);
 }
 
 void reader_give_back(struct reader_pool *p, struct reader_queue *q, size_t bytes)

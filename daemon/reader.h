@@ -39,13 +39,15 @@ struct reader_queue {
 	struct shard_queue shards;
 	struct table *table;
 	size_t used_bytes, limit_bytes;
-	bool full; /* a shard waits for memory */
+	bool full;  /* a shard waits for memory */
+	bool ahead; /* a shard waits until fewer records wait for a worker */
 	bool in_turn;
 };
 
 struct reader_pool {
 	struct reader *readers;
 	size_t n, busy;
+	size_t ahead_records; /* a table with so many ready records reads no further */
 	struct reader_list free;
 	TAILQ_HEAD(reader_turn, reader_queue) turn;
 	bool stopped;
@@ -54,7 +56,14 @@ struct reader_pool {
 /* READER_RESERVE is asked for at first, and doubled for a shard whose answer did not fit, up to the whole share. */
 #define READER_RESERVE_BYTES ((size_t)2 << 20)
 
-int reader_pool_init(struct reader_pool *p, struct aws *aws, size_t n, struct err *e);
+/*
+ * Records that wait for a worker bring nothing but memory in use. So a table reads no further while it has this many of them, or
+ * this many times the number of workers; what waits behind an older record of its item, or to be tried again, does not count.
+ */
+#define READER_AHEAD_RECORDS 2000
+#define READER_AHEAD_WORKERS 8
+
+int reader_pool_init(struct reader_pool *p, struct aws *aws, size_t n, size_t workers, struct err *e);
 /* Cancels what is in flight; nothing is read any more. */
 void reader_pool_stop(struct reader_pool *p);
 /* Its handles close on the loop's next turns. */
@@ -69,6 +78,8 @@ void reader_want(struct reader_pool *p, struct reader_queue *q, struct shard *s)
 void reader_unwant(struct reader_pool *p, struct reader_queue *q, struct shard *s);
 /* The reader is free again, and `keep_bytes` of its reservation belong to a batch now. */
 void reader_release(struct reader *r, size_t keep_bytes);
+/* Records of the table were written: perhaps its shards may read again. */
+void reader_recheck(struct reader_pool *p, struct reader_queue *q);
 /* A batch gave `bytes` back. */
 void reader_give_back(struct reader_pool *p, struct reader_queue *q, size_t bytes);
 

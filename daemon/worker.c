@@ -129,6 +129,7 @@ void worker_done(struct worker *w)
 	make_idle(w);
 	lane_done(&p->daemon->lanes, w->group, r);
 	shard_durable(s, r); /* the record may be gone now */
+	reader_recheck(&p->daemon->readers, &t->reads);
 	worker_kick(p);
 }
 

@@ -146,7 +146,8 @@ static bool send_answer(struct conn *c)
 
 static void report(void)
 {
-	printf("{\"records\":%zu,\"seconds\":%.6f,\"repeated\":%zu,\"reads\":%zu,\"connections\":%zu,\"sink_cpu_s\":%.3f}\n",
+	printf("{\"records\":%zu,\"seconds\":%.6f,\"repeated\":%zu,\"reads\":%zu,\"connections\":%zu,\"sink_cpu_s\":%."
+	       "3f}\n",
 	       sink.distinct, (double)(sink.last_ns - sink.first_ns) / 1e9, sink.repeated, sink.reads, connections,
 	       sink.cpu_s);
 	fflush(stdout);
@@ -356,7 +357,8 @@ int main(int argc, char **argv)
 			tls = tls_context(optarg);
 			break;
 		default:
-			errx(EX_USAGE, "usage: bench_sink [-n records] [-s shards] [-p page] [-b bytes] [-l ms] [-t pem]");
+			errx(EX_USAGE,
+			     "usage: bench_sink [-n records] [-s shards] [-p page] [-b bytes] [-l ms] [-t pem]");
 		}
 	}
 	signal(SIGPIPE, SIG_IGN);

@@ -56,10 +56,10 @@ void load_record(struct buf *out, size_t number, size_t bytes, long event_s)
 	kept(buf_printf(out,
 			"{\"eventID\":\"%032zx\",\"eventName\":\"INSERT\",\"eventVersion\":\"1.1\","
 			"\"eventSource\":\"aws:dynamodb\",\"awsRegion\":\"" LOAD_REGION "\",\"dynamodb\":{"
-			"\"ApproximateCreationDateTime\":%ld,\"Keys\":{\"id\":{\"S\":\"" LOAD_KEY_FORMAT "\"}},\"NewImage\":",
+			"\"ApproximateCreationDateTime\":%ld,\"Keys\":{\"id\":{\"S\":\"" LOAD_KEY_FORMAT
+			"\"}},\"NewImage\":",
 			number, event_s, number));
 	load_image(out, number, bytes);
-	kept(buf_printf(out,
-			",\"SequenceNumber\":\"%s\",\"SizeBytes\":%zu,\"StreamViewType\":\"NEW_AND_OLD_IMAGES\"}}", seq,
-			bytes));
+	kept(buf_printf(out, ",\"SequenceNumber\":\"%s\",\"SizeBytes\":%zu,\"StreamViewType\":\"NEW_AND_OLD_IMAGES\"}}",
+			seq, bytes));
 }

@@ -160,11 +160,12 @@ static void describe_stream(const struct sink *s, struct buf *out)
 				"%s{\"ShardId\":\"%s\",\"SequenceNumberRange\":{\"StartingSequenceNumber\":\"1\"}}",
 				i > 0 ? "," : "", id));
 	}
-	answer_json(out,
-		    "{\"StreamDescription\":{\"StreamArn\":\"" LOAD_STREAM_ARN "\",\"StreamLabel\":\"" LOAD_LABEL
-		    "\",\"StreamStatus\":\"ENABLED\",\"StreamViewType\":\"NEW_AND_OLD_IMAGES\",\"TableName\":\"" LOAD_TABLE
-		    "\",\"Shards\":[%s]}}",
-		    buf_str(&shards));
+	answer_json(
+		out,
+		"{\"StreamDescription\":{\"StreamArn\":\"" LOAD_STREAM_ARN "\",\"StreamLabel\":\"" LOAD_LABEL
+		"\",\"StreamStatus\":\"ENABLED\",\"StreamViewType\":\"NEW_AND_OLD_IMAGES\",\"TableName\":\"" LOAD_TABLE
+		"\",\"Shards\":[%s]}}",
+		buf_str(&shards));
 	buf_fini(&shards);
 }
 
@@ -172,14 +173,15 @@ static void describe_stream(const struct sink *s, struct buf *out)
 static void describe(struct span target, struct buf *out)
 {
 	if (span_eq_str(target, "DescribeTable"))
-		answer_json(out,
-			    "{\"Table\":{\"TableName\":\"%s\",\"TableStatus\":\"ACTIVE\",\"TableArn\":\"arn:aws:dynamodb:%s"
-			    ":000000000000:table/%s\",\"TableId\":\"bench\",\"KeySchema\":[{\"AttributeName\":\"id\","
-			    "\"KeyType\":\"HASH\"}],\"AttributeDefinitions\":[{\"AttributeName\":\"id\","
-			    "\"AttributeType\":\"S\"}],\"StreamSpecification\":{\"StreamEnabled\":true,"
-			    "\"StreamViewType\":\"NEW_AND_OLD_IMAGES\"},\"LatestStreamArn\":\"%s\","
-			    "\"LatestStreamLabel\":\"%s\"}}",
-			    LOAD_TABLE, LOAD_REGION, LOAD_TABLE, LOAD_STREAM_ARN, LOAD_LABEL);
+		answer_json(
+			out,
+			"{\"Table\":{\"TableName\":\"%s\",\"TableStatus\":\"ACTIVE\",\"TableArn\":\"arn:aws:dynamodb:%s"
+			":000000000000:table/%s\",\"TableId\":\"bench\",\"KeySchema\":[{\"AttributeName\":\"id\","
+			"\"KeyType\":\"HASH\"}],\"AttributeDefinitions\":[{\"AttributeName\":\"id\","
+			"\"AttributeType\":\"S\"}],\"StreamSpecification\":{\"StreamEnabled\":true,"
+			"\"StreamViewType\":\"NEW_AND_OLD_IMAGES\"},\"LatestStreamArn\":\"%s\","
+			"\"LatestStreamLabel\":\"%s\"}}",
+			LOAD_TABLE, LOAD_REGION, LOAD_TABLE, LOAD_STREAM_ARN, LOAD_LABEL);
 	else if (span_eq_str(target, "ListStreams"))
 		answer_json(out, "{\"Streams\":[{\"StreamArn\":\"%s\",\"StreamLabel\":\"%s\",\"TableName\":\"%s\"}]}",
 			    LOAD_STREAM_ARN, LOAD_LABEL, LOAD_TABLE);
@@ -231,17 +233,40 @@ static bool stored(struct sink *s, struct span path)
 	return true;
 }
 
+/* With the header lines that Amazon S3 sends, since a client has to read them; made once a second. */
+static void answer_put(struct buf *out)
+{
+	static char text[512];
+	static int len;
+	static time_t second;
+	struct timespec now;
+	struct tm tm;
+	char date[40];
+
+	clock_gettime(CLOCK_REALTIME_COARSE, &now);
+	if (now.tv_sec != second) {
+		second = now.tv_sec;
+		strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&second, &tm));
+		len = snprintf(text, sizeof(text),
+			       "HTTP/1.1 200 OK\r\nx-amz-id-2: "
+			       "eftixk72aD6Ap51TnqcoF8eFidJG9Z/2mkiDFu8yU9AS1ed4OpIszj7UDNEHG\r\n"
+			       "x-amz-request-id: 4442587FB7D0A2F9\r\nDate: %s\r\n"
+			       "x-amz-version-id: 3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrHY\r\n"
+			       "ETag: \"d41d8cd98f00b204e9800998ecf8427e\"\r\nx-amz-server-side-encryption: AES256\r\n"
+			       "Server: AmazonS3\r\nContent-Length: 0\r\n\r\n",
+			       date);
+	}
+	kept(buf_append(out, text, (size_t)len));
+}
+
 static bool answer_s3(struct sink *s, const struct sink_request *r, struct buf *out)
 {
-	static const char put_answer[] = "HTTP/1.1 200 OK\r\nServer: sink\r\nx-amz-request-id: 4442587FB7D0A2F9\r\n"
-					 "x-amz-version-id: 3sL4kqtJlcpXroDTDmJ.rmSpXd3dIbrHY\r\n"
-					 "ETag: \"d41d8cd98f00b204e9800998ecf8427e\"\r\nContent-Length: 0\r\n\r\n";
 	static const char versioning[] = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
 	static const char none[] = "<Error><Code>NoSuchKey</Code></Error>";
 	static const char list[] = "<ListVersionsResult><IsTruncated>false</IsTruncated></ListVersionsResult>";
 
 	if (span_eq_str(r->method, "PUT")) {
-		kept(buf_append(out, put_answer, sizeof(put_answer) - 1));
+		answer_put(out);
 		return stored(s, r->path);
 	}
 	if (span_eq_str(r->method, "DELETE"))

@@ -79,6 +79,11 @@ static void test_random_is_uniform(void **state)
 	/* 1,000 each; 200 away is more than six standard deviations. */
 	for (int i = 0; i < 10; i++)
 		assert_in_range(seen[i], 800, 1200);
+	/* A bound that does not divide 2^64: a plain remainder would make the first third twice as likely. */
+	int first_third = 0;
+	for (int i = 0; i < 9000; i++)
+		first_third += backoff_random(UINT64_C(3) << 62) < UINT64_C(1) << 62;
+	assert_in_range(first_third, 2700, 3300);
 	uint64_t either = 0;
 	for (int i = 0; i < 200; i++)
 		either |= backoff_random(UINT64_MAX);

@@ -369,6 +369,25 @@ static void test_nesting(void **state)
 	}
 }
 
+static void test_the_last_level(void **state)
+{
+	char text[2 * JSON_DEPTH_MAX + 20];
+
+	(void)state;
+	/* The item and the attribute value are the first two. */
+	for (int arrays = JSON_DEPTH_MAX - 2; arrays <= JSON_DEPTH_MAX - 1; arrays++) {
+		size_t n = (size_t)sprintf(text, "{\"a\":{\"X\":");
+		memset(text + n, '[', (size_t)arrays);
+		memset(text + n + arrays, ']', (size_t)arrays);
+		n += 2 * (size_t)arrays;
+		n += (size_t)sprintf(text + n, "}}");
+		if (arrays == JSON_DEPTH_MAX - 2)
+			check_bytes(text, n, text, n);
+		else
+			check_fails(text, n, -ERR_LIMIT);
+	}
+}
+
 /* Out of order at each level, so that each level is moved once more. */
 static void test_nesting_out_of_order(void **state)
 {
@@ -530,6 +549,7 @@ int main(void)
 		cmocka_unit_test(test_a_name_twice),
 		cmocka_unit_test(test_errors_hold_no_contents),
 		cmocka_unit_test(test_nesting),
+		cmocka_unit_test(test_the_last_level),
 		cmocka_unit_test(test_nesting_out_of_order),
 		cmocka_unit_test(test_a_million_brackets),
 		cmocka_unit_test(test_truncated_everywhere),

@@ -12,6 +12,15 @@
 #include "base/config.h"
 #include "config_fixture.h"
 
+/* `n` letters. Good until the next call. */
+static const char *letters(size_t n)
+{
+	static char text[1000];
+	memset(text, 'a', n);
+	text[n] = '\0';
+	return text;
+}
+
 static void test_not_a_good_file(void **state)
 {
 	(void)state;
@@ -39,11 +48,11 @@ static void test_long_path_keeps_its_end(void **state)
 	(void)state;
 	struct config *c = NULL;
 	struct err e;
-	char path[1000] = "";
+	char path[1000];
 	config_fixture_write("x\n", 2);
-	while (strlen(path) < 900)
-		strcat(path, "./");
-	strcat(path, "c");
+	for (size_t i = 0; i < 900; i += 2)
+		memcpy(path + i, "./", 2);
+	memcpy(path + 900, "c", 2);
 	assert_int_equal(config_load(path, &c, &e), -ERR_INVALID);
 	assert_non_null(
 		strstr(e.message, "/./c:1: \"x\" is neither a [section] nor \"key = value\"; a key ends with '='"));
@@ -106,12 +115,11 @@ static void test_sections(void **state)
 			      "that name; such a table cannot be backed up");
 	config_fixture_refuse("[table \"orders\"]\n[aws]\n[table \"orders\"]\n",
 			      "c:3: [table \"orders\"] is there twice, first on line 1; once is allowed");
-	char file[400] = "[table \"";
-	memset(file + 8, 'n', 256);
-	strcpy(file + 264, "\"]\n");
-	char message[400] = "c:1: [table \"";
-	memset(message + 13, 'n', 64);
-	strcpy(message + 77, "...\"] is not the name of a table; 3 to 255 of a-z, A-Z, 0-9, '_', '-' and '.'");
+	char file[400], message[400];
+	snprintf(file, sizeof(file), "[table \"%s\"]\n", letters(256));
+	snprintf(message, sizeof(message),
+		 "c:1: [table \"%s...\"] is not the name of a table; 3 to 255 of a-z, A-Z, 0-9, '_', '-' and '.'",
+		 letters(64));
 	config_fixture_refuse(file, message);
 }
 
@@ -210,19 +218,20 @@ static void test_bad_values(void **state)
 	config_fixture_refuse(
 		"[table \"orders\"]\nenable_stream = true\n",
 		"c:2: [table \"orders\"] enable_stream: \"true\" is neither yes nor no; allowed: yes or no");
-	char file[700] = "[s3]\nprefix=", message[300] = "c:2: [s3] prefix: \"";
-	memset(file + 12, 'a', 513);
-	memset(message + 19, 'a', 64);
-	strcpy(message + 83, "...\" is too long; allowed: up to 512 bytes that do not start with '/'; usually it ends "
-			     "with '/'");
+	char file[700], message[300];
+	snprintf(file, sizeof(file), "[s3]\nprefix=%s\n", letters(513));
+	snprintf(message, sizeof(message),
+		 "c:2: [s3] prefix: \"%s...\" is too long; allowed: up to 512 bytes that do not start with '/'; "
+		 "usually it "
+		 "ends with '/'",
+		 letters(64));
 	config_fixture_refuse(file, message);
-	strcpy(file, "[s3]\ntenant_attribute=");
-	memset(file + 22, 'a', 256);
-	file[278] = '\0';
-	strcpy(message, "c:2: [s3] tenant_attribute: \"");
-	memset(message + 29, 'a', 64);
-	strcpy(message + 93, "...\" is too long; allowed: the name of an attribute, up to 255 bytes, or nothing for no "
-			     "folders");
+	snprintf(file, sizeof(file), "[s3]\ntenant_attribute=%s\n", letters(256));
+	snprintf(message, sizeof(message),
+		 "c:2: [s3] tenant_attribute: \"%s...\" is too long; allowed: the name of an attribute, up to 255 "
+		 "bytes, or "
+		 "nothing for no folders",
+		 letters(64));
 	config_fixture_refuse(file, message);
 }
 

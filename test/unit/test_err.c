@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -48,7 +49,7 @@ static void test_prefix_keeps_the_rest(void **state)
 	struct err e;
 	err_set(&e, ERR_DENIED, "not allowed");
 	e.http_status = 403;
-	strcpy(e.aws_code, "AccessDenied");
+	snprintf(e.aws_code, sizeof(e.aws_code), "AccessDenied");
 	assert_int_equal(err_prefix(&e, "table %s", "orders"), -ERR_DENIED);
 	assert_string_equal(e.message, "table orders: not allowed");
 	assert_int_equal(e.http_status, 403);

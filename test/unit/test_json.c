@@ -161,6 +161,19 @@ static void test_bytes_nul_are_not_blanks_or_ends(void **state)
 	assert_false(valid("\0", 1));
 }
 
+static void test_blanks_are_four(void **state)
+{
+	(void)state;
+	for (int b = 0; b < 256; b++) {
+		char text[2] = {(char)b, '1'};
+		bool blank = b == ' ' || b == '\t' || b == '\n' || b == '\r';
+		assert_int_equal(valid(text, 2), blank || b == '-' || (b >= '1' && b <= '9'));
+		text[0] = '1';
+		text[1] = (char)b;
+		assert_int_equal(valid(text, 2), blank || (b >= '0' && b <= '9'));
+	}
+}
+
 static void test_surrogates_come_in_pairs(void **state)
 {
 	(void)state;
@@ -169,6 +182,9 @@ static void test_surrogates_come_in_pairs(void **state)
 	check_valid("\"\\ud800\"", false);
 	check_valid("\"\\udc00\"", false);
 	check_valid("\"\\udc00\\ud800\"", false);
+	check_valid("\"\\udc00\\udc00\"", false);
+	check_valid("\"\\ud800\\udbff\"", false);
+	check_valid("\"\\ud800\\ue000\"", false);
 	check_valid("\"\\ud800\\ud800\"", false);
 	check_valid("\"\\ud800x\"", false);
 	check_valid("\"\\ud800\\n\"", false);
@@ -488,6 +504,7 @@ static void test_raw_cmp(void **state)
 	check_order("abc\\u0064", "abcd", 0);
 	check_order("abc\\u0064e", "abcd", 1);
 	check_order("a\\nb", "a b", -1);
+	check_order("a\\t", "a\\n", -1);
 	check_order("a\\\"", "a#", -1);
 	check_order("a\\\\", "a]", -1);
 	check_order("a\\\\", "a[", 1);
@@ -504,6 +521,7 @@ int main(void)
 		cmocka_unit_test(test_valid_documents),
 		cmocka_unit_test(test_invalid_documents),
 		cmocka_unit_test(test_bytes_nul_are_not_blanks_or_ends),
+		cmocka_unit_test(test_blanks_are_four),
 		cmocka_unit_test(test_surrogates_come_in_pairs),
 		cmocka_unit_test(test_every_byte_at_every_place),
 		cmocka_unit_test(test_every_code_point),

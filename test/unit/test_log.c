@@ -70,6 +70,13 @@ static const char *written(void)
 	return text;
 }
 
+/* The clock passes a millisecond or two. */
+static void let_time_pass(void)
+{
+	for (int64_t now = clock_mono_ms(); clock_mono_ms() < now + 2;)
+		;
+}
+
 static void test_all_kinds(void **state)
 {
 	(void)state;
@@ -90,8 +97,8 @@ static void test_errors(void **state)
 	log_error("a", LOG_E(&e));
 	assert_string_equal(written(), "ts=T level=error msg=a class=retry error=\"no answer\"\n");
 	e.http_status = 503;
-	strcpy(e.aws_code, "SlowDown");
-	strcpy(e.request_id, "R1");
+	snprintf(e.aws_code, sizeof(e.aws_code), "SlowDown");
+	snprintf(e.request_id, sizeof(e.request_id), "R1");
 	log_error("b", LOG_E(&e), LOG_E(NULL));
 	assert_string_equal(written(), "ts=T level=error msg=b class=retry code=SlowDown status=503 request_id=R1 "
 				       "error=\"no answer\"\n");
@@ -151,6 +158,7 @@ static void test_repeats_are_collapsed(void **state)
 	(void)state;
 	struct err e;
 	for (int i = 0; i < 5; i++) {
+		let_time_pass();
 		err_set(&e, ERR_RETRY, "try %d", i);
 		log_warn("failed", LOG_S("table", "orders"), LOG_I("n", i), LOG_E(&e));
 	}
@@ -211,9 +219,7 @@ static void test_full_table_flushes_the_oldest(void **state)
 	char name[16];
 	log_warn("x", LOG_S("n", "oldest"));
 	log_warn("x", LOG_S("n", "oldest"));
-	/* Let the clock pass a millisecond, so that there is an oldest. */
-	for (int64_t now = clock_mono_ms(); clock_mono_ms() == now;)
-		;
+	let_time_pass(); /* so that there is an oldest */
 	for (int i = 1; i < LOG_REPEATS_MAX; i++) {
 		snprintf(name, sizeof(name), "%d", i);
 		log_warn("x", LOG_S("n", name));

@@ -198,7 +198,7 @@ static void test_host_port(void **state)
 		"[host]:80", "h st:80", "http://host:80", "host/:80", "[::1]x:80",  "[:80",    "a:b:80",
 	};
 	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
-		strcpy(host, "kept");
+		memcpy(host, "kept", 5);
 		port = 7;
 		if (units_host_port(refused[i], host, sizeof(host), &port))
 			fail_msg("accepted: %s", refused[i]);
@@ -209,7 +209,7 @@ static void test_host_port(void **state)
 	assert_true(units_host_port("abcd:1", host, 5, &port));
 	char longer[400];
 	memset(longer, 'a', sizeof(longer));
-	strcpy(longer + 300, ":80");
+	memcpy(longer + 300, ":80", 4);
 	char room[400];
 	assert_false(units_host_port(longer, room, sizeof(room), &port));
 }
