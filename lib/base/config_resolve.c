@@ -204,8 +204,37 @@ out:
 	return result;
 }
 
+/* The longest name that an item's object needs behind the path of the deletes: two digests of 65 bytes, and '/'. */
+#define ITEM_KEY_BYTES 131
+/* A tenant's folder with its '/', see codec/itemkey.h. */
+#define TENANT_BYTES 257
+#define S3_KEY_BYTES 1024
+
+/* A prefix that leaves no room for an item's name would be noticed at the first long key, in the middle of the night. */
+static int check_room(const struct config *c, struct err *e)
+{
+	for (size_t i = 0; i < c->ntables; i++) {
+		const struct config_table *t = &c->tables[i];
+		size_t need = ITEM_KEY_BYTES + (t->tenant_attribute ? TENANT_BYTES : 0);
+		char *path = config_meta_path(t);
+		if (!path)
+			return config_no_memory(e, c);
+		size_t used = strlen(path) + strlen("deletes/");
+		free(path);
+		if (used + need > S3_KEY_BYTES)
+			return config_file_fail(
+				e, c->path, t->line,
+				"[table \"%s\"] prefix: leaves no room for the names of items, which S3 "
+				"keeps to 1,024 bytes in all; allowed for this table: %zu bytes",
+				config_file_show(t->name).text, strlen(t->prefix) + S3_KEY_BYTES - used - need);
+	}
+	return 0;
+}
+
 int config_check(const struct config_draft *d, struct err *e)
 {
+	int rc;
+
 	const struct config *c = d->c;
 	const uint64_t least = c->ntables * TABLE_MEMORY_BYTES;
 	if (!c->bucket)
@@ -221,5 +250,6 @@ int config_check(const struct config_draft *d, struct err *e)
 			"[daemon] memory_limit: too little for %zu tables, which need 2MiB each; allowed: "
 			"%zuMiB to 64GiB",
 			c->ntables, (size_t)(least >> 20));
-	return check_places(c, e);
+	rc = check_room(c, e);
+	return rc < 0 ? rc : check_places(c, e);
 }

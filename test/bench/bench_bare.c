@@ -4,7 +4,8 @@
  *
  * usage: bench_bare -u ORIGIN [-n RECORDS] [-w SLOTS] [-b ITEM_BYTES] [-c CA_BUNDLE] [-m ahead|inline] [-l poll|epoll]
  *
- * -m ahead: all requests are made and signed before the first one is sent. inline: each when its turn comes.
+ * Bodies are there before the first request is sent. -m ahead: so is the rest of all requests, digests and signatures
+ * included. inline: a request is made when its turn comes.
  * -l: curl_multi_poll and curl_multi_perform, or the multi-socket interface on epoll.
  * The last line of the output tells, as JSON, the processor time between the first request and the last answer.
  */
@@ -30,11 +31,11 @@
 #define LINES_MAX 16
 #define EVENTS 64
 
-/* One request. `text` has the URL, then the header lines, then the body. */
+/* One request without its body. `text` has the URL, then the header lines. */
 struct put {
 	struct buf text;
 	size_t line[LINES_MAX]; /* where they begin in text */
-	size_t nlines, body, body_len;
+	size_t nlines;
 };
 
 struct slot {
@@ -48,7 +49,7 @@ static const char *ca_bundle;
 static size_t records = 10000, slots = 64, item_bytes = 1024;
 static bool ahead = true, use_epoll;
 static struct put *puts_ahead;
-static struct canon *canon;
+static struct buf *bodies;
 static struct sigv4_key key;
 static size_t begun, ended;
 static CURLM *multi;
@@ -100,14 +101,8 @@ static void put_make(struct put *p, size_t number)
 {
 	uint8_t md5[DIGEST_MD5_SIZE], sha256[DIGEST_SHA256_SIZE];
 	char md5_text[24], hash[64], seq[32], shard[64], amz_date[17], event_time[CLOCK_ISO_SIZE];
-	struct buf image;
-	struct span body;
-	struct err e;
+	struct span body = {bodies[number].data, bodies[number].len};
 
-	buf_init(&image, (size_t)1 << 20);
-	load_image(&image, number, item_bytes);
-	if (canon_item(canon, (struct span){image.data, image.len}, &body, &e) < 0)
-		errx(EX_SOFTWARE, "%s", e.message);
 	digest_md5(md5, body.ptr, body.len);
 	encode_base64(md5_text, md5, sizeof(md5));
 	digest_sha256(sha256, body.ptr, body.len);
@@ -129,11 +124,30 @@ static void put_make(struct put *p, size_t number)
 	add_line(p, "x-amz-date", span_of(amz_date));
 	add_line(p, "x-amz-content-sha256", (struct span){hash, sizeof(hash)});
 	sign(p, amz_date, (struct span){hash, sizeof(hash)});
-	kept(buf_append_char(&p->text, '\0'));
-	p->body = p->text.len;
-	p->body_len = body.len;
-	kept(buf_append(&p->text, body.ptr, body.len));
+}
+
+/* The canonical images of all items. */
+static void make_bodies(void)
+{
+	struct canon *canon = canon_new((size_t)1 << 20);
+	struct buf image;
+	struct span body;
+	struct err e;
+
+	bodies = calloc(records, sizeof(*bodies));
+	if (!bodies || !canon)
+		errx(EX_OSERR, "no memory for %zu bodies", records);
+	buf_init(&image, (size_t)1 << 20);
+	for (size_t i = 0; i < records; i++) {
+		buf_reset(&image);
+		load_image(&image, i, item_bytes);
+		if (canon_item(canon, (struct span){image.data, image.len}, &body, &e) < 0)
+			errx(EX_SOFTWARE, "%s", e.message);
+		buf_init(&bodies[i], body.len);
+		kept(buf_append(&bodies[i], body.ptr, body.len));
+	}
 	buf_fini(&image);
+	canon_free(canon);
 }
 
 static void put_init(struct put *p)
@@ -181,6 +195,7 @@ static void slot_send(struct slot *s)
 {
 	static char none[2][16] = {"Expect:", "Accept:"};
 	const struct put *p = &s->put;
+	const struct buf *body = &bodies[begun];
 	size_t n = 0;
 
 	if (ahead)
@@ -194,8 +209,8 @@ static void slot_send(struct slot *s)
 	s->lines[n + 1] = (struct curl_slist){none[1], NULL};
 	curl_easy_setopt(s->easy, CURLOPT_HTTPHEADER, s->lines);
 	curl_easy_setopt(s->easy, CURLOPT_URL, p->text.data);
-	curl_easy_setopt(s->easy, CURLOPT_POSTFIELDS, p->text.data + p->body);
-	curl_easy_setopt(s->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)p->body_len);
+	curl_easy_setopt(s->easy, CURLOPT_POSTFIELDS, body->data);
+	curl_easy_setopt(s->easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body->len);
 	if (curl_multi_add_handle(multi, s->easy) != CURLM_OK)
 		errx(EX_SOFTWARE, "a request cannot be started");
 }
@@ -340,10 +355,9 @@ int main(int argc, char **argv)
 
 	arguments(argc, argv);
 	curl_global_init(CURL_GLOBAL_DEFAULT);
-	canon = canon_new((size_t)1 << 20);
 	multi = curl_multi_init();
 	all = calloc(slots, sizeof(*all));
-	if (!canon || !multi || !all || digest_init(NULL) < 0)
+	if (!multi || !all || digest_init(NULL) < 0)
 		errx(EX_OSERR, "no memory to begin with");
 	clock_amz(amz_date, clock_wall_ms());
 	amz_date[8] = '\0';
@@ -354,6 +368,7 @@ int main(int argc, char **argv)
 		curl_multi_setopt(multi, CURLMOPT_SOCKETFUNCTION, on_socket);
 		curl_multi_setopt(multi, CURLMOPT_TIMERFUNCTION, on_timer);
 	}
+	make_bodies();
 	if (ahead)
 		make_ahead();
 	began_s = cpu_s();

@@ -115,7 +115,7 @@ static void test_sections(void **state)
 			      "that name; such a table cannot be backed up");
 	config_fixture_refuse("[table \"orders\"]\n[aws]\n[table \"orders\"]\n",
 			      "c:3: [table \"orders\"] is there twice, first on line 1; once is allowed");
-	char file[400], message[400];
+	char file[2000], message[2000];
 	snprintf(file, sizeof(file), "[table \"%s\"]\n", letters(256));
 	snprintf(message, sizeof(message),
 		 "c:1: [table \"%s...\"] is not the name of a table; 3 to 255 of a-z, A-Z, 0-9, '_', '-' and '.'",
@@ -218,7 +218,7 @@ static void test_bad_values(void **state)
 	config_fixture_refuse(
 		"[table \"orders\"]\nenable_stream = true\n",
 		"c:2: [table \"orders\"] enable_stream: \"true\" is neither yes nor no; allowed: yes or no");
-	char file[700], message[300];
+	char file[2000], message[2000];
 	snprintf(file, sizeof(file), "[s3]\nprefix=%s\n", letters(513));
 	snprintf(message, sizeof(message),
 		 "c:2: [s3] prefix: \"%s...\" is too long; allowed: up to 512 bytes that do not start with '/'; "

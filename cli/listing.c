@@ -1,0 +1,198 @@
+#include "listing.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/map.h"
+#include "codec/s3xml.h"
+
+/* 1,000 keys of 1,024 bytes, each byte percent-encoded, and what stands around them. */
+#define PAGE_MAX ((size_t)8 << 20)
+
+static void ask(struct listing_side *s);
+
+static int side_init(struct listing *l, enum item_side side, const char *path, const char *prefix, struct err *e)
+{
+	struct listing_side *s = &l->sides[side];
+	int rc = aws_op_init(&s->op, &l->session->aws, PAGE_MAX, e);
+	if (rc < 0)
+		return rc;
+	s->listing = l;
+	s->side = side;
+	s->path_len = strlen(path);
+	uv_timer_init(&l->session->loop, &s->timer);
+	s->timer.data = s;
+	buf_init(&s->key_marker, 1024);
+	buf_init(&s->version_marker, 1024);
+	l->nsides++;
+	if (asprintf(&s->prefix, "%s%s", path, prefix) < 0) {
+		s->prefix = NULL;
+		return err_set(e, ERR_SYSTEM, "out of memory");
+	}
+	return 0;
+}
+
+int listing_init(struct listing *l, struct session *s, const char *prefix, bool exact, int64_t old_ms, unsigned max_keys,
+		 struct err *e)
+{
+	*l = (struct listing){.session = s, .max_keys = max_keys};
+	merge_init(&l->merge, exact ? prefix : NULL, old_ms);
+	int rc = side_init(l, ITEM_DATA, s->data_path, prefix, e);
+	return rc < 0 ? rc : side_init(l, ITEM_REMOVED, s->deletes_path, prefix, e);
+}
+
+void listing_fini(struct listing *l)
+{
+	for (size_t i = 0; i < l->nsides; i++) {
+		struct listing_side *s = &l->sides[i];
+		aws_op_fini(&s->op, NULL);
+		uv_close((uv_handle_t *)&s->timer, NULL);
+		merge_page_free(s->ahead);
+		buf_fini(&s->key_marker);
+		buf_fini(&s->version_marker);
+		free(s->prefix);
+	}
+	l->nsides = 0;
+	merge_fini(&l->merge);
+}
+
+/* GLACIER_IR answers at once; Intelligent-Tiering tells its archive tiers only when an object is asked for. */
+static bool is_archived(struct span storage_class)
+{
+	return span_eq_str(storage_class, "GLACIER") || span_eq_str(storage_class, "DEEP_ARCHIVE");
+}
+
+struct reading {
+	const struct listing_side *side;
+	struct merge_page *page;
+};
+
+static int on_version(void *arg, const struct s3xml_version *v)
+{
+	const struct reading *r = arg;
+	size_t skip = r->side->path_len;
+	const char *prefix = r->side->prefix;
+	if (v->key.len < strlen(prefix) || memcmp(v->key.ptr, prefix, strlen(prefix)) != 0)
+		return -ERR_CORRUPT;
+	/* A folder that a console made is no item. */
+	if (v->key.len == skip)
+		return 0;
+	const struct item_listed listed = {
+		.version_id = v->version_id,
+		.modified_ms = v->modified_ms,
+		.size_bytes = v->size_bytes,
+		.etag_hash = map_hash(v->etag.ptr, v->etag.len),
+		.marker = v->is_marker,
+		.latest = v->is_latest,
+		.archived = is_archived(v->storage_class),
+	};
+	return merge_page_add(r->page, (struct span){v->key.ptr + skip, v->key.len - skip}, &listed);
+}
+
+static int read_page(struct listing_side *s, struct merge_page *page, struct err *e)
+{
+	struct s3xml_page answer = {0};
+	const struct buf *body = http_body(s->op.slot);
+	struct reading reading = {.side = s, .page = page};
+	*e = (struct err){0};
+	buf_init(&answer.next_key_marker, 1024);
+	buf_init(&answer.next_version_marker, 1024);
+	int rc = s3xml_versions((struct span){buf_str(body), body->len}, on_version, &reading, &answer, e);
+	if (rc == -ERR_SYSTEM)
+		err_set(e, ERR_SYSTEM, "out of memory");
+	else if (rc < 0 && e->class == ERR_NONE)
+		err_set(e, ERR_CORRUPT, "ListObjectVersions: a key without the prefix that was asked for");
+	if (rc == 0) {
+		page->last = !answer.truncated;
+		buf_take(&s->key_marker, &answer.next_key_marker);
+		buf_take(&s->version_marker, &answer.next_version_marker);
+	}
+	buf_fini(&answer.next_key_marker);
+	buf_fini(&answer.next_version_marker);
+	return rc;
+}
+
+static void on_timer(uv_timer_t *t)
+{
+	ask(t->data);
+}
+
+/* Hands the page over when it is wanted, and reads the next one ahead. */
+static void hand_over(struct listing_side *s)
+{
+	if (s->ahead != NULL && merge_wants(&s->listing->merge, s->side)) {
+		merge_give(&s->listing->merge, s->side, s->ahead);
+		s->ahead = NULL;
+	}
+	if (s->ahead == NULL && !s->busy && !s->last && !s->listing->merge.sides[s->side].ended) {
+		s->busy = true;
+		s->attempts = 0;
+		ask(s);
+	}
+}
+
+static void on_page(struct aws_op *op, int rc, void *arg)
+{
+	struct listing_side *s = arg;
+	struct listing *l = s->listing;
+	struct err e = op->err;
+	struct merge_page *page = NULL;
+	if (rc == 0) {
+		page = merge_page_new();
+		rc = page != NULL ? read_page(s, page, &e) : err_set(&e, ERR_SYSTEM, "out of memory");
+	}
+	if (rc < 0) {
+		merge_page_free(page);
+		int wait_ms = session_retry_ms(&e, ++s->attempts);
+		if (wait_ms >= 0) {
+			uv_timer_start(&s->timer, on_timer, (uint64_t)wait_ms, 0);
+			return;
+		}
+		l->err = e;
+		l->rc = rc;
+	} else {
+		l->pages++;
+		l->versions += page->n;
+		s->ahead = page;
+		s->last = page->last;
+	}
+	s->busy = false;
+	l->wake(l->arg);
+}
+
+static void ask(struct listing_side *s)
+{
+	const struct s3_list list = {
+		.prefix = span_of(s->prefix),
+		.key_marker = {buf_str(&s->key_marker), s->key_marker.len},
+		.version_marker = {buf_str(&s->version_marker), s->version_marker.len},
+		.max_keys = s->listing->max_keys,
+	};
+	s3_list_versions(&s->op, &list, on_page, s);
+}
+
+void listing_start(struct listing *l, void (*wake)(void *arg), void *arg)
+{
+	l->wake = wake;
+	l->arg = arg;
+	for (size_t i = 0; i < l->nsides; i++)
+		hand_over(&l->sides[i]);
+}
+
+int listing_next(struct listing *l, struct item **out, struct err *e)
+{
+	for (;;) {
+		if (l->rc < 0) {
+			*e = l->err;
+			return l->rc;
+		}
+		int rc = merge_next(&l->merge, out, e);
+		for (size_t i = 0; i < l->nsides; i++)
+			hand_over(&l->sides[i]);
+		/* What was wanted may have been read ahead. */
+		bool ready = !merge_wants(&l->merge, ITEM_DATA) && !merge_wants(&l->merge, ITEM_REMOVED);
+		if (rc != MERGE_WAIT || !ready)
+			return rc;
+	}
+}

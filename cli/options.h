@@ -1,0 +1,37 @@
+/* options: the command line. Strings point into argv. */
+#ifndef DDB_CLI_OPTIONS_H
+#define DDB_CLI_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Which verbs take an option. */
+#define OPTIONS_COMMON 1U
+#define OPTIONS_TABLES 2U
+#define OPTIONS_HISTORY 4U
+#define OPTIONS_RESTORE 8U
+
+struct options {
+	/* where the backup is */
+	char *config, *bucket, *bucket_prefix, *region, *profile, *endpoint_url, *addressing, *key_format,
+		*tenant_attribute;
+	/* what of it */
+	char *table, *key, *key_value, *key_range, *tenant, *prefix, *at;
+	/* what to do with it */
+	char *output, *to_file;
+	bool first, last, force;
+	bool help, version;
+	bool json; /* output is "json" */
+};
+
+/*
+ * Reads options that `verbs` allow into `o`. Stops at the first argument that is none when `stop` is set; else such an
+ * argument is the sort key after --key-value. Returns the index of the first argument not read, or -1 when something
+ * is wrong, which was said.
+ */
+int options_parse(struct options *o, int argc, char **argv, unsigned verbs, bool stop);
+
+/* The options that every verb takes, for --help. */
+extern const char options_common_help[];
+
+#endif

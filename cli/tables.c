@@ -1,0 +1,184 @@
+/* tables: what the bucket holds, from the watermark.json of each table. */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "cli.h"
+#include "session.h"
+#include "watermark.h"
+
+const char tables_help[] = "Usage: ddb-streamctl [-c FILE | --bucket NAME] tables [-o text|json]\n"
+			   "Lists the tables that the bucket holds: since when, complete through when, gaps, and who\n"
+			   "wrote it last.\n"
+			   "\n"
+			   "  -o, --output FORMAT        text (the default) or json, one object a line\n";
+
+#define META ".ddb-streamd/"
+
+struct run {
+	struct session *session;
+	bool json;
+	size_t found;
+	size_t bad;
+};
+
+static json_t *time_or_null(int64_t ms)
+{
+	char iso[CLOCK_ISO_SIZE];
+	return ms == CLOCK_UNKNOWN ? json_null() : json_string(clock_iso(iso, ms));
+}
+
+static void print_json(const char *prefix, const char *name, const struct watermark *w)
+{
+	json_t *gaps = json_array();
+	for (size_t i = 0; i < w->ngaps; i++) {
+		const struct watermark_gap *g = &w->gaps[i];
+		json_array_append_new(gaps, json_pack("{s:s,s:o,s:o,s:o}", "reason", g->reason, "from",
+						      time_or_null(g->from_ms), "to", time_or_null(g->to_ms), "noticed",
+						      time_or_null(g->noticed_ms)));
+	}
+	json_t *o = json_pack("{s:s,s:s,s:o,s:o,s:o,s:s,s:s,s:I,s:o}", "table", name, "prefix", prefix, "since",
+			      time_or_null(w->since_ms), "complete_through", time_or_null(w->complete_ms), "saved",
+			      time_or_null(w->saved_ms), "host", w->host, "instance", w->instance, "gap_count",
+			      (json_int_t)w->gap_count, "gaps", gaps);
+	if (o != NULL)
+		json_dumpf(o, stdout, JSON_COMPACT);
+	putchar('\n');
+	json_decref(o);
+}
+
+static const char *time_text(char out[CLOCK_ISO_SIZE], int64_t ms)
+{
+	return ms == CLOCK_UNKNOWN ? "-" : clock_iso(out, ms);
+}
+
+static void print_text(struct run *r, const char *prefix, const char *name, const struct watermark *w)
+{
+	char a[CLOCK_ISO_SIZE], b[CLOCK_ISO_SIZE];
+	if (r->found == 1)
+		printf("%-24s  %-24s  %4s  %-20s  %s\n", "SINCE", "COMPLETE THROUGH", "GAPS", "WRITTEN BY", "TABLE");
+	printf("%-24s  %-24s  %4llu  %-20s  %s%s\n", time_text(a, w->since_ms), time_text(b, w->complete_ms),
+	       (unsigned long long)w->gap_count, w->host[0] ? w->host : "-", prefix, name);
+	for (size_t i = 0; i < w->ngaps; i++)
+		printf("    gap: %s to %s: %s\n", time_text(a, w->gaps[i].from_ms), time_text(b, w->gaps[i].to_ms),
+		       w->gaps[i].reason);
+}
+
+/* One table; `prefix` is what lies before ".ddb-streamd/". */
+static int show(struct run *r, const char *prefix, const char *name)
+{
+	struct watermark w;
+	struct err e;
+	bool exists;
+	char *meta;
+	if (asprintf(&meta, "%s" META "%s/", prefix, name) < 0) {
+		cli_say("out of memory");
+		return EX_OSERR;
+	}
+	int rc = watermark_load(r->session, meta, &w, &exists, &e);
+	free(meta);
+	if (rc == -ERR_CORRUPT) {
+		cli_say("table %s%s: %s", prefix, name, e.message);
+		r->bad++;
+		return 0;
+	}
+	if (rc < 0)
+		return cli_fail(&e);
+	/* A folder without one: a table whose backup has only just begun. */
+	if (!exists)
+		return 0;
+	r->found++;
+	if (r->json)
+		print_json(prefix, name, &w);
+	else
+		print_text(r, prefix, name, &w);
+	watermark_fini(&w);
+	return 0;
+}
+
+struct page_state {
+	size_t skip; /* length of the prefix that is listed */
+	char name[256];
+};
+
+/* The first table's name on a page. The rest of the page is most likely of the same table's folder. */
+static int first_name(void *arg, const struct s3xml_version *v)
+{
+	struct page_state *p = arg;
+	if (p->name[0] != '\0' || v->key.len <= p->skip)
+		return 0;
+	const char *start = v->key.ptr + p->skip;
+	const char *end = memchr(start, '/', v->key.len - p->skip);
+	if (end != NULL && (size_t)(end - start) < sizeof(p->name))
+		memcpy(p->name, start, (size_t)(end - start));
+	return 0;
+}
+
+/* Jumps from folder to folder: a marker behind NAME/ skips all that lies in it. One short page a table. */
+static int walk(struct run *r, const char *prefix)
+{
+	struct err e;
+	char *listed, *marker = NULL;
+	int code = 0;
+	if (asprintf(&listed, "%s" META, prefix) < 0) {
+		cli_say("out of memory");
+		return EX_OSERR;
+	}
+	for (;;) {
+		const struct s3_list l = {.prefix = span_of(listed), .key_marker = span_of(marker), .max_keys = 1};
+		struct page_state p = {.skip = strlen(listed)};
+		struct s3xml_page page = {0};
+		struct span body;
+		if (session_list(r->session, &l, &body, &e) < 0) {
+			code = cli_fail(&e);
+			break;
+		}
+		buf_init(&page.next_key_marker, 1024);
+		buf_init(&page.next_version_marker, 1024);
+		int rc = s3xml_versions(body, first_name, &p, &page, &e);
+		buf_fini(&page.next_key_marker);
+		buf_fini(&page.next_version_marker);
+		if (rc < 0) {
+			code = cli_fail(&e);
+			break;
+		}
+		if (p.name[0] == '\0' || (code = show(r, prefix, p.name)) != 0)
+			break;
+		free(marker);
+		/* '0' follows '/': the least key that is not below NAME/. */
+		if (asprintf(&marker, "%s%s0", listed, p.name) < 0) {
+			marker = NULL;
+			cli_say("out of memory");
+			code = EX_OSERR;
+			break;
+		}
+	}
+	free(marker);
+	free(listed);
+	return code;
+}
+
+int tables_run(const struct options *o)
+{
+	struct session s;
+	struct run r = {.session = &s, .json = o->json};
+	int code = session_open(&s, o);
+	for (size_t i = 0; code == 0 && i < s.conf->ntables; i++) {
+		const char *prefix = s.conf->tables[i].prefix;
+		bool again = false;
+		for (size_t k = 0; k < i; k++)
+			again = again || strcmp(s.conf->tables[k].prefix, prefix) == 0;
+		if (!again)
+			code = walk(&r, prefix);
+	}
+	if (code == 0 && r.found + r.bad == 0) {
+		cli_say("bucket %s holds no backup of ddb-streamd under this prefix", s.conf->bucket);
+		code = EX_NOINPUT;
+	}
+	if (code == 0 && r.bad > 0)
+		code = CLI_INCOMPLETE;
+	session_close(&s);
+	return code;
+}

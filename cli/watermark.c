@@ -1,0 +1,122 @@
+#include "watermark.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+#define TEXT_MAX ((size_t)64 << 20)
+
+static int64_t time_of(const json_t *o, const char *name)
+{
+	const char *text = json_string_value(json_object_get(o, name));
+	int64_t ms;
+	return text != NULL && clock_parse_iso(text, &ms) ? ms : CLOCK_UNKNOWN;
+}
+
+static void text_of(const json_t *o, const char *name, char *out, size_t size)
+{
+	const char *text = json_string_value(json_object_get(o, name));
+	snprintf(out, size, "%s", text ? text : "");
+}
+
+static int read_gaps(const json_t *list, struct watermark *w)
+{
+	size_t i;
+	const json_t *g;
+	if (json_array_size(list) == 0)
+		return 0;
+	w->gaps = calloc(json_array_size(list), sizeof(*w->gaps));
+	if (w->gaps == NULL)
+		return -ERR_SYSTEM;
+	json_array_foreach(list, i, g)
+	{
+		struct watermark_gap *gap = &w->gaps[w->ngaps++];
+		text_of(g, "reason", gap->reason, sizeof(gap->reason));
+		gap->from_ms = time_of(g, "from");
+		gap->to_ms = time_of(g, "to");
+		gap->noticed_ms = time_of(g, "noticed");
+	}
+	return 0;
+}
+
+int watermark_parse(const char *text, size_t len, struct watermark *w, struct err *e)
+{
+	json_t *root = json_loadb(text, len, 0, NULL);
+	int rc = 0;
+	*w = (struct watermark){0};
+	if (json_integer_value(json_object_get(root, "version")) != 1 || !json_is_array(json_object_get(root, "gaps"))) {
+		rc = err_set(e, ERR_CORRUPT, "watermark.json is damaged, or of a newer ddb-streamd");
+		goto out;
+	}
+	w->since_ms = time_of(root, "since");
+	w->complete_ms = time_of(root, "complete_through");
+	w->saved_ms = time_of(root, "saved");
+	text_of(root, "host", w->host, sizeof(w->host));
+	text_of(root, "instance", w->instance, sizeof(w->instance));
+	text_of(root, "data_path", w->data_path, sizeof(w->data_path));
+	w->gap_count = (uint64_t)json_integer_value(json_object_get(root, "gap_count"));
+	if (read_gaps(json_object_get(root, "gaps"), w) < 0)
+		rc = err_set(e, ERR_SYSTEM, "out of memory");
+out:
+	json_decref(root);
+	return rc;
+}
+
+int watermark_load(struct session *s, const char *meta_path, struct watermark *w, bool *exists, struct err *e)
+{
+	struct buf text;
+	char *key;
+	if (asprintf(&key, "%swatermark.json", meta_path) < 0)
+		return err_set(e, ERR_SYSTEM, "out of memory");
+	buf_init(&text, TEXT_MAX);
+	*exists = false;
+	int rc = session_get(s, key, &text, exists, e);
+	if (rc == 0 && *exists)
+		rc = watermark_parse(buf_str(&text), text.len, w, e);
+	buf_fini(&text);
+	free(key);
+	return rc;
+}
+
+void watermark_fini(struct watermark *w)
+{
+	free(w->gaps);
+	*w = (struct watermark){0};
+}
+
+bool watermark_covers(const struct watermark *w, int64_t at_ms, char *why, size_t size)
+{
+	char a[CLOCK_ISO_SIZE], b[CLOCK_ISO_SIZE];
+	if (w->since_ms != CLOCK_UNKNOWN && at_ms < w->since_ms) {
+		snprintf(why, size, "the backup began only at %s", clock_iso(a, w->since_ms));
+		return false;
+	}
+	if (w->complete_ms == CLOCK_UNKNOWN) {
+		snprintf(why, size, "nothing is known to be complete yet");
+		return false;
+	}
+	if (at_ms > w->complete_ms) {
+		snprintf(why, size, "the backup is complete through %s only", clock_iso(a, w->complete_ms));
+		return false;
+	}
+	for (size_t i = 0; i < w->ngaps; i++) {
+		const struct watermark_gap *g = &w->gaps[i];
+		/* What was missed stays missed until the item changes again, so it also matters after the gap's end. */
+		if (g->from_ms == CLOCK_UNKNOWN || g->from_ms <= at_ms) {
+			bool open = g->from_ms == CLOCK_UNKNOWN;
+			snprintf(why, size, "changes %s%s%s%s may be missing (%s)", open ? "" : "from ",
+				 open ? "" : clock_iso(a, g->from_ms), g->to_ms == CLOCK_UNKNOWN ? "" : " until ",
+				 g->to_ms == CLOCK_UNKNOWN ? "" : clock_iso(b, g->to_ms), g->reason);
+			return false;
+		}
+	}
+	if (w->gap_count > w->ngaps) {
+		snprintf(why, size, "there were %llu gaps, and the times of the first ones are no longer known",
+			 (unsigned long long)w->gap_count);
+		return false;
+	}
+	return true;
+}
