@@ -70,7 +70,7 @@ ALL_OBJ  := $(call objects,$(LIB_SRC) $(DAEMON_SRC) $(CLI_SRC) $(wildcard test/u
 .DELETE_ON_ERROR:
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules
-.PHONY: all help deps deps-build demo tests benches check check-asan check-unit lint bench install uninstall clean dist FORCE
+.PHONY: all help deps deps-build demo tests benches check check-asan check-unit lint bench bench-json install uninstall clean dist FORCE
 
 all: $(PROGRAMS)
 
@@ -81,7 +81,7 @@ help:
 	@echo 'check       build and run all tests (TESTS="unit/test_sigv4 integration/test_basic" for some of them)'
 	@echo 'check-asan  the same with AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo 'lint        formatting, layers, lengths, static analysis, man pages, units'
-	@echo 'bench       measure'
+	@echo 'bench       measure, beside a bare libcurl loop (bench-json: the same as JSON)'
 	@echo 'install     to PREFIX ($(PREFIX)), SYSCONFDIR ($(SYSCONFDIR)), UNITDIR ($(UNITDIR)), all under DESTDIR'
 	@echo 'uninstall   the reverse; the configuration stays'
 	@echo 'dist        build/$(NAME)-$(VERSION).tar.gz from the last commit'
@@ -133,7 +133,12 @@ $(UNIT): $(BUILD)/%: $(BUILD)/%.o $(call objects,$(UNIT_HELP)) $(ARCHIVES)
 $(FUZZ): $(BUILD)/%: $(BUILD)/%.o $(call objects,$(FUZZ_HELP)) $(ARCHIVES)
 	$(call link)
 $(BENCH): $(BUILD)/%: $(BUILD)/%.o $(call objects,$(BENCH_HELP)) $(ARCHIVES)
-	$(call link)
+	$(call link,-lssl)
+# The daemon without its HTTP client: see there.
+$(BUILD)/test/bench/bench_own: private LDFLAGS += -Wl,--wrap=http_send
+$(BUILD)/test/bench/alloc_count.so: test/bench/preload/alloc_count.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(call say,LD)$(CC) $(ALL_CPPFLAGS) $(ALL_CFLAGS) -fPIC -shared -o $@ $<
 
 -include $(ALL_OBJ:.o=.d)
 
@@ -151,7 +156,7 @@ demo:
 	@BUILD=$(BUILD) test/demo.sh
 
 tests: $(UNIT) $(FUZZ)
-benches: $(BENCH)
+benches: $(BENCH) $(BUILD)/test/bench/alloc_count.so
 
 check:
 	@test/deps.sh build demo check
@@ -171,7 +176,12 @@ lint:
 bench:
 	@test/deps.sh build demo check
 	@$(MAKE) --no-print-directory all benches
-	@BUILD=$(BUILD) test/bench/run.sh
+	@test/bench/run.py --build $(BUILD)
+# Nothing but the array goes to standard output.
+bench-json:
+	@test/deps.sh build demo check >&2
+	@$(MAKE) --no-print-directory all benches >&2
+	@test/bench/run.py --build $(BUILD) --json
 
 # --- installation ----------------------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ struct cli_verb {
 	const char *name;
 	unsigned bit; /* OPTIONS_*: which options it takes */
 	const char *summary;
-	const char *help; /* its usage line and its own options */
+	const char *help;		     /* its usage line and its own options */
 	int (*run)(const struct options *o); /* returns the exit code */
 };
 

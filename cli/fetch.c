@@ -74,10 +74,10 @@ static void start(struct fetch_slot *slot)
 	struct fetch_job *j = slot->job;
 	if (j->body) {
 		slot->fetch->gets++;
-		s3_get(&slot->op, span_of(j->key), span_of(j->version_id), &j->head, on_answer, slot);
+		s3_get(&slot->op, j->key, span_of(j->version_id), &j->head, on_answer, slot);
 	} else {
 		slot->fetch->heads++;
-		s3_head(&slot->op, span_of(j->key), span_of(j->version_id), &j->head, on_answer, slot);
+		s3_head(&slot->op, j->key, span_of(j->version_id), &j->head, on_answer, slot);
 	}
 }
 

@@ -12,10 +12,10 @@
 #include "session.h"
 
 struct fetch_job {
-	char *key;		/* whole */
-	const char *version_id; /* must outlive the job */
-	bool body;		/* GET, else HEAD */
-	struct s3_head head;	/* the answer; head.exists false when it is gone */
+	struct span key; /* whole; must outlive the job, as the id */
+	const char *version_id;
+	bool body;	     /* GET, else HEAD */
+	struct s3_head head; /* the answer; head.exists false when it is gone */
 	/* rc 0 or negative with `e`; `bytes` is the body of a GET during the call. The job may be freed in it. */
 	void (*done)(struct fetch_job *j, int rc, const struct err *e, struct span bytes);
 	void *arg;

@@ -6,8 +6,6 @@
 
 #include "base/clock.h"
 
-/* Clocks of the servers behind one S3 endpoint may differ by this much. */
-#define SLACK_MS 2000
 #define TEXT_MAX ((size_t)1 << 30)
 
 static const char *const event_names[] = {"", "INSERT", "MODIFY", "REMOVE", "BASELINE"};
@@ -67,7 +65,9 @@ int item_add(struct item *it, enum item_side side, const struct item_listed *l, 
 		return -ERR_SYSTEM;
 	list->old += l->modified_ms <= old_ms;
 	list->entries[list->n++] = (struct item_entry){
-		.kind = side == ITEM_REMOVED ? ITEM_DELETES : l->marker ? ITEM_MARKER : ITEM_VERSION,
+		.kind = side == ITEM_REMOVED ? ITEM_DELETES
+			: l->marker	     ? ITEM_MARKER
+					     : ITEM_VERSION,
 		.latest = l->latest,
 		.archived = l->archived,
 		.modified_ms = l->modified_ms,
@@ -81,6 +81,7 @@ int item_add(struct item *it, enum item_side side, const struct item_listed *l, 
 /*
  * A removal stores the deletes version after the data entry before it and before its own marker, so LastModified of the
  * deletes version lies between theirs. From the oldest on, each marker takes the first one there that is not taken yet.
+ * Should the clocks of two S3 servers blur that, both are left alone, and tell the same without each other.
  */
 static void match_markers(struct item *it)
 {
@@ -90,10 +91,10 @@ static void match_markers(struct item *it)
 		struct item_entry *marker = &data->entries[i];
 		if (marker->kind != ITEM_MARKER)
 			continue;
-		int64_t from_ms = i + 1 < data->n ? data->entries[i + 1].modified_ms - SLACK_MS : INT64_MIN;
+		int64_t from_ms = i + 1 < data->n ? data->entries[i + 1].modified_ms : INT64_MIN;
 		while (next > 0 && removed->entries[next - 1].modified_ms < from_ms)
 			next--;
-		if (next == 0 || removed->entries[next - 1].modified_ms > marker->modified_ms + SLACK_MS)
+		if (next == 0 || removed->entries[next - 1].modified_ms > marker->modified_ms)
 			continue;
 		marker->removal = &removed->entries[--next];
 		marker->removal->matched = true;

@@ -33,13 +33,13 @@ struct item_facts {
 struct item_entry {
 	enum item_kind kind;
 	bool latest, archived;
-	bool matched;	    /* a deletes version: it has a marker */
+	bool matched;	     /* a deletes version: it has a marker */
 	int64_t modified_ms; /* LastModified */
 	uint64_t size_bytes;
 	uint64_t etag_hash;
-	size_t version_off;	   /* of the version id in item.text */
+	size_t version_off;	    /* of the version id in item.text */
 	struct item_entry *removal; /* of a marker: its deletes version; NULL when it has none */
-	struct item_facts *facts;  /* NULL until asked for */
+	struct item_facts *facts;   /* NULL until asked for */
 };
 
 struct item_list {

@@ -51,7 +51,8 @@ static int read_schema(const char *text, size_t len, struct schema *sc)
 		sc->types[at] = type_of(json_object_get(table, "AttributeDefinitions"), name);
 		sc->n++;
 	}
-	if (sc->names[0] != NULL && sc->types[0] != NULL && (sc->n == 1 || (sc->names[1] != NULL && sc->types[1] != NULL)))
+	if (sc->names[0] != NULL && sc->types[0] != NULL &&
+	    (sc->n == 1 || (sc->names[1] != NULL && sc->types[1] != NULL)))
 		return 0;
 	return -ERR_CORRUPT;
 }
@@ -155,6 +156,9 @@ static int make_key(const struct session *s, const struct options *o, const stru
 	if (code == 0 && itemkey_append(out, &schema, canonical, (struct span){buf_str(&image), image.len}, &e) < 0)
 		code = cli_usage("--key: not a key of table %s, which has %s%s%s", o->table, sc->names[0],
 				 sc->n == 2 ? " and " : "", sc->n == 2 ? sc->names[1] : "");
+	/* Of all formats only `plain` can have one. */
+	if (code == 0 && strlen(buf_str(out)) < out->len)
+		code = cli_usage("a key with a NUL byte cannot be asked for in key format plain: restore by --prefix");
 	buf_fini(&image);
 	canon_free(c);
 	return code;

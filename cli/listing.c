@@ -33,8 +33,8 @@ static int side_init(struct listing *l, enum item_side side, const char *path, c
 	return 0;
 }
 
-int listing_init(struct listing *l, struct session *s, const char *prefix, bool exact, int64_t old_ms, unsigned max_keys,
-		 struct err *e)
+int listing_init(struct listing *l, struct session *s, const char *prefix, bool exact, int64_t old_ms,
+		 unsigned max_keys, struct err *e)
 {
 	*l = (struct listing){.session = s, .max_keys = max_keys};
 	merge_init(&l->merge, exact ? prefix : NULL, old_ms);

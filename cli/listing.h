@@ -20,8 +20,8 @@ struct listing_side {
 	enum item_side side;
 	struct aws_op op;
 	uv_timer_t timer;
-	char *prefix; /* of the keys that are listed */
-	size_t path_len;   /* how much of each key is the path */
+	char *prefix;	 /* of the keys that are listed */
+	size_t path_len; /* how much of each key is the path */
 	struct buf key_marker, version_marker;
 	struct merge_page *ahead; /* read, but not wanted yet */
 	bool busy, last;
@@ -45,8 +45,8 @@ struct listing {
  * Items whose key begins with `prefix`, or with `exact` only the one with that key. `old_ms`: see item_add. `prefix` must
  * outlive the listing. `max_keys` 0: the server's page size. On failure call listing_fini all the same.
  */
-int listing_init(struct listing *l, struct session *s, const char *prefix, bool exact, int64_t old_ms, unsigned max_keys,
-		 struct err *e);
+int listing_init(struct listing *l, struct session *s, const char *prefix, bool exact, int64_t old_ms,
+		 unsigned max_keys, struct err *e);
 /* Begins to list. `wake` is called from the loop. */
 void listing_start(struct listing *l, void (*wake)(void *arg), void *arg);
 /* As merge_next, and the errors of the listing. */

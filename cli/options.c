@@ -105,8 +105,8 @@ int options_parse(struct options *o, int argc, char **argv, unsigned verbs, bool
 		const struct definition *d = &definitions[i];
 		if (!allows(d, verbs))
 			continue;
-		longs[n++] = (struct option){d->name, d->flag ? no_argument : required_argument, NULL,
-					     LONG_FIRST + (int)i};
+		longs[n++] =
+			(struct option){d->name, d->flag ? no_argument : required_argument, NULL, LONG_FIRST + (int)i};
 		if (d->letter == 0)
 			continue;
 		letters[nletters++] = d->letter;

@@ -30,9 +30,9 @@ static void on_timer(uv_timer_t *t)
 	struct progress *p = t->data;
 	double s = seconds(p);
 	char text[32];
-	fprintf(stderr, "%s%llu items of %llu keys, %s, %.0f items/s%s", p->terminal ? "\r\033[K" : "ddb-streamctl: ",
-		(unsigned long long)p->items, (unsigned long long)p->seen, amount(text, p->bytes),
-		s > 0 ? (double)p->items / s : 0, p->terminal ? "" : "\n");
+	fprintf(stderr, "%s%llu items of %llu keys, %s, %.0f items/s%s",
+		p->terminal ? "\r\033[K" : "ddb-streamctl: ", (unsigned long long)p->items, (unsigned long long)p->seen,
+		amount(text, p->bytes), s > 0 ? (double)p->items / s : 0, p->terminal ? "" : "\n");
 	p->drawn = p->terminal;
 }
 

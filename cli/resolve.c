@@ -40,12 +40,6 @@ static bool is_bare_marker(const struct item_entry *e)
 	return e->kind == ITEM_MARKER && e->removal == NULL;
 }
 
-/* When a removal was stored twice over, as deletes version and as marker, the first of them tells. */
-static int64_t stored_ms(const struct item_entry *e)
-{
-	return e->removal != NULL && e->removal->modified_ms < e->modified_ms ? e->removal->modified_ms : e->modified_ms;
-}
-
 /* Wants to know more of entry `i`. False when it is known, or never can be. */
 static bool ask(struct view *v, size_t i)
 {
@@ -66,7 +60,7 @@ static void find_settled(struct view *v)
 	v->settled = NONE;
 	for (size_t i = 0; i < v->it->norder; i++) {
 		const struct item_facts *f = facts_at(v, i);
-		if (stored_ms(v->it->order[i]) > v->at_ms - RESOLVE_MARGIN_MS || is_gone(f) ||
+		if (v->it->order[i]->modified_ms > v->at_ms - RESOLVE_MARGIN_MS || is_gone(f) ||
 		    (is_own(f) && f->time_ms > v->at_ms))
 			continue;
 		v->settled = i;
@@ -176,7 +170,7 @@ static size_t find_foreign(const struct view *v)
 		const struct item_facts *f = facts_at(v, i);
 		if (is_gone(f) || is_own(f) || (f == NULL && !is_bare_marker(e) && i != v->settled))
 			continue;
-		int64_t ms = f != NULL ? f->time_ms : stored_ms(e);
+		int64_t ms = f != NULL ? f->time_ms : e->modified_ms;
 		if (ms > v->at_ms)
 			continue;
 		if (best == NONE || foreign_beats(e, ms, v->it->order[best], best_ms)) {

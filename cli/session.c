@@ -51,8 +51,8 @@ static int config_from_flags(struct session *s, const struct options *o)
 		{"aws", "profile", o->profile, "--profile"},
 		{"aws", "endpoint_url", o->endpoint_url, "--endpoint-url"},
 	};
-	if (code == 0 && config_tools_new(o->table ? o->table : "", values, sizeof(values) / sizeof(values[0]),
-					  &s->conf, &e) < 0) {
+	if (code == 0 &&
+	    config_tools_new(o->table ? o->table : "", values, sizeof(values) / sizeof(values[0]), &s->conf, &e) < 0) {
 		cli_say("%s", e.message);
 		code = EX_USAGE;
 	}
@@ -74,8 +74,8 @@ static int config_from_file(struct session *s, const struct options *o)
 		{"aws", "endpoint_url", o->endpoint_url, "--endpoint-url"},
 	};
 	if (o->bucket_prefix != NULL || o->key_format != NULL || o->tenant_attribute != NULL)
-		return cli_usage("--bucket-prefix, --key-format and --tenant-attribute go with --bucket; %s has its own",
-				 path);
+		return cli_usage(
+			"--bucket-prefix, --key-format and --tenant-attribute go with --bucket; %s has its own", path);
 	if (config_load(path, &s->conf, &e) < 0) {
 		cli_say("%s%s", e.message, o->config ? "" : " (or give --bucket instead of a configuration)");
 		return EX_CONFIG;

@@ -20,7 +20,7 @@ struct session {
 	uv_loop_t loop;
 	uv_signal_t signals[2];
 	struct aws aws;
-	struct aws_op op; /* for step-by-step requests */
+	struct aws_op op;   /* for step-by-step requests */
 	char *data_path;    /* "<prefix><table>/" */
 	char *meta_path;    /* "<prefix>.ddb-streamd/<table>/" */
 	char *deletes_path; /* "<prefix>.ddb-streamd/<table>/deletes/" */

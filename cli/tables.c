@@ -99,64 +99,83 @@ static int show(struct run *r, const char *prefix, const char *name)
 }
 
 struct page_state {
-	size_t skip; /* length of the prefix that is listed */
-	char name[256];
+	size_t skip;	/* length of the prefix that is listed */
+	char key[1025]; /* the first one of the page, "" without any */
 };
 
-/* The first table's name on a page. The rest of the page is most likely of the same table's folder. */
-static int first_name(void *arg, const struct s3xml_version *v)
+static int first_key(void *arg, const struct s3xml_version *v)
 {
 	struct page_state *p = arg;
-	if (p->name[0] != '\0' || v->key.len <= p->skip)
-		return 0;
-	const char *start = v->key.ptr + p->skip;
-	const char *end = memchr(start, '/', v->key.len - p->skip);
-	if (end != NULL && (size_t)(end - start) < sizeof(p->name))
-		memcpy(p->name, start, (size_t)(end - start));
+	if (p->key[0] == '\0' && v->key.len > p->skip && v->key.len < sizeof(p->key))
+		memcpy(p->key, v->key.ptr, v->key.len);
 	return 0;
 }
 
-/* Jumps from folder to folder: a marker behind NAME/ skips all that lies in it. One short page a table. */
+/*
+ * The next key under a prefix, from behind `marker`, into `p`; p->key "" at the end. Pages may be empty and yet not the
+ * last.
+ */
+static int next_key(struct run *r, const char *listed, const struct buf *marker, struct page_state *p, struct err *e)
+{
+	struct buf from;
+	struct s3xml_page page = {.truncated = true};
+	int rc = 0;
+	*p = (struct page_state){.skip = strlen(listed)};
+	buf_init(&from, 1024);
+	buf_init(&page.next_key_marker, 1024);
+	buf_init(&page.next_version_marker, 1024);
+	buf_append(&from, buf_str(marker), marker->len);
+	while (rc == 0 && page.truncated && p->key[0] == '\0') {
+		const struct s3_list l = {.prefix = span_of(listed),
+					  .key_marker = {buf_str(&from), from.len},
+					  .max_keys = 1};
+		struct span body;
+		rc = session_list(r->session, &l, &body, e);
+		buf_reset(&page.next_key_marker);
+		buf_reset(&page.next_version_marker);
+		if (rc == 0)
+			rc = s3xml_versions(body, first_key, p, &page, e);
+		if (rc == 0)
+			buf_take(&from, &page.next_key_marker);
+	}
+	buf_fini(&from);
+	buf_fini(&page.next_key_marker);
+	buf_fini(&page.next_version_marker);
+	return rc;
+}
+
+/* Jumps from folder to folder: a marker behind NAME/ skips all that lies in it. */
 static int walk(struct run *r, const char *prefix)
 {
 	struct err e;
-	char *listed, *marker = NULL;
+	struct page_state p;
+	struct buf marker, listed;
 	int code = 0;
-	if (asprintf(&listed, "%s" META, prefix) < 0) {
-		cli_say("out of memory");
-		return EX_OSERR;
-	}
+	buf_init(&marker, 1024);
+	buf_init(&listed, 1024);
+	buf_printf(&listed, "%s" META, prefix);
 	for (;;) {
-		const struct s3_list l = {.prefix = span_of(listed), .key_marker = span_of(marker), .max_keys = 1};
-		struct page_state p = {.skip = strlen(listed)};
-		struct s3xml_page page = {0};
-		struct span body;
-		if (session_list(r->session, &l, &body, &e) < 0) {
+		if (next_key(r, buf_str(&listed), &marker, &p, &e) < 0) {
 			code = cli_fail(&e);
 			break;
 		}
-		buf_init(&page.next_key_marker, 1024);
-		buf_init(&page.next_version_marker, 1024);
-		int rc = s3xml_versions(body, first_name, &p, &page, &e);
-		buf_fini(&page.next_key_marker);
-		buf_fini(&page.next_version_marker);
-		if (rc < 0) {
-			code = cli_fail(&e);
+		if (p.key[0] == '\0')
 			break;
+		buf_reset(&marker);
+		char *slash = strchr(p.key + p.skip, '/');
+		if (slash == NULL) {
+			buf_append_str(&marker, p.key);
+			continue;
 		}
-		if (p.name[0] == '\0' || (code = show(r, prefix, p.name)) != 0)
+		*slash = '\0';
+		/* '0' follows '/': it is the least key that is not below NAME/. */
+		buf_printf(&marker, "%s0", p.key);
+		code = show(r, prefix, p.key + p.skip);
+		if (code != 0)
 			break;
-		free(marker);
-		/* '0' follows '/': the least key that is not below NAME/. */
-		if (asprintf(&marker, "%s%s0", listed, p.name) < 0) {
-			marker = NULL;
-			cli_say("out of memory");
-			code = EX_OSERR;
-			break;
-		}
 	}
-	free(marker);
-	free(listed);
+	buf_fini(&marker);
+	buf_fini(&listed);
 	return code;
 }
 

@@ -47,7 +47,8 @@ int watermark_parse(const char *text, size_t len, struct watermark *w, struct er
 	json_t *root = json_loadb(text, len, 0, NULL);
 	int rc = 0;
 	*w = (struct watermark){0};
-	if (json_integer_value(json_object_get(root, "version")) != 1 || !json_is_array(json_object_get(root, "gaps"))) {
+	if (json_integer_value(json_object_get(root, "version")) != 1 ||
+	    !json_is_array(json_object_get(root, "gaps"))) {
 		rc = err_set(e, ERR_CORRUPT, "watermark.json is damaged, or of a newer ddb-streamd");
 		goto out;
 	}

@@ -12,7 +12,7 @@
 struct split {
 	struct batch *batch;
 	size_t cap;
-	const char *after_seq;
+	const struct batch_skip *skip;
 	size_t dropped;
 };
 
@@ -21,7 +21,8 @@ static int add_record(void *arg, const struct records_entry *r)
 	struct split *s = arg;
 	struct batch *b = s->batch;
 	struct span seq = batch_span(b, r->seq);
-	if (s->after_seq[0] != '\0' && seq_cmp(seq, span_of(s->after_seq)) <= 0) {
+	bool old = r->event_ms != CLOCK_UNKNOWN && r->event_ms < s->skip->before_ms;
+	if (old || (s->skip->after_seq[0] != '\0' && seq_cmp(seq, span_of(s->skip->after_seq)) <= 0)) {
 		s->dropped++;
 		return 0;
 	}
@@ -86,8 +87,8 @@ static void count_bytes(struct batch *b)
 	b->bytes = sizeof(*b) + b->body.cap + b->nrecords * sizeof(struct record);
 }
 
-int batch_new(struct batch **out, struct buf *body, uint64_t table_salt, const char *after_seq, struct canon *canon,
-	      struct batch_answer *answer, struct err *e)
+int batch_new(struct batch **out, struct buf *body, uint64_t table_salt, const struct batch_skip *skip,
+	      struct canon *canon, struct batch_answer *answer, struct err *e)
 {
 	struct batch *b = calloc(1, sizeof(*b));
 	if (b == NULL) {
@@ -98,7 +99,7 @@ int batch_new(struct batch **out, struct buf *body, uint64_t table_salt, const c
 	buf_take(&b->body, body);
 	buf_trim(&b->body, 0);
 	b->last_event_ms = CLOCK_UNKNOWN;
-	struct split s = {.batch = b, .after_seq = after_seq};
+	struct split s = {.batch = b, .skip = skip};
 	struct records_answer found;
 	int rc = records_split(buf_str(&b->body), b->body.len, add_record, &s, &found, e);
 	if (rc == -ERR_SYSTEM)

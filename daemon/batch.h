@@ -36,16 +36,22 @@ TAILQ_HEAD(batch_list, batch);
 
 struct batch_answer {
 	struct span next_iterator; /* raw JSON string content, into the batch's body; len 0: the shard ends */
-	size_t dropped;		   /* records at or before `after_seq`: read before, left out */
+	size_t dropped;		   /* records that were left out */
+};
+
+/* Which records of an answer are left out. */
+struct batch_skip {
+	const char *after_seq; /* those at or before it; "": none */
+	int64_t before_ms;     /* those with an event time before it; CLOCK_UNKNOWN: none */
 };
 
 /*
  * Takes the memory of `body` and finds its records. Keys are brought into canonical form in place, and the item digest covers
- * `table_salt` and them. Records at or before `after_seq` ("" for none) are left out. *out has nrecords 0 for an empty
+ * `table_salt` and them. What `skip` names is left out. *out has nrecords 0 for an empty
  * answer. On failure (-ERR_CORRUPT for anything malformed, -ERR_SYSTEM, -ERR_LIMIT) nothing is kept, and `body` is empty.
  */
-int batch_new(struct batch **out, struct buf *body, uint64_t table_salt, const char *after_seq, struct canon *canon,
-	      struct batch_answer *answer, struct err *e);
+int batch_new(struct batch **out, struct buf *body, uint64_t table_salt, const struct batch_skip *skip,
+	      struct canon *canon, struct batch_answer *answer, struct err *e);
 void batch_free(struct batch *b);
 
 /* Frees the payload of records that are durable, when that saves at least half. Returns the bytes saved. No record may be `writing`. */

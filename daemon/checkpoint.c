@@ -73,6 +73,8 @@ static int read_file(const char *path, struct buf *out, struct err *e)
 		if (n < 0 && errno == EINTR)
 			continue;
 		rc = n < 0 ? err_errno(e, errno, "%s: cannot be read", path) : buf_append(out, piece, (size_t)n);
+		if (rc == -ERR_SYSTEM && n > 0)
+			err_errno(e, ENOMEM, "%s", path);
 		if (rc == -ERR_LIMIT)
 			err_set(e, ERR_CORRUPT, "%s: is too large to be a checkpoint" REMEDY, path);
 	}

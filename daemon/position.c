@@ -29,6 +29,8 @@ static json_t *shard_to_json(const struct position_shard *s)
 		put_str(o, "seq", s->seq);
 	if (s->finished)
 		json_object_set_new(o, "finished", json_true());
+	if (s->latest)
+		json_object_set_new(o, "latest", json_true());
 	put_time(o, "complete_through", s->complete_ms);
 	return o;
 }
@@ -151,6 +153,7 @@ static void get_shard(struct get *g, const json_t *o, struct position_shard *s)
 	s->id = get_str(g, o, "id", true);
 	s->parent = get_str(g, o, "parent", false);
 	s->finished = json_is_true(json_object_get(o, "finished"));
+	s->latest = json_is_true(json_object_get(o, "latest"));
 	s->complete_ms = get_time(g, o, "complete_through");
 	const json_t *seq = json_object_get(o, "seq");
 	if (seq == NULL)

@@ -75,7 +75,14 @@ static bool reserve(struct reader_queue *q, size_t bytes)
 	if (q->used_bytes + bytes <= q->limit_bytes)
 		return true;
 	table_compact(q->table);
-	return q->used_bytes + bytes <= q->limit_bytes;
+	return q->used_bytes == 0 || q->used_bytes + bytes <= q->limit_bytes;
+}
+
+/* Half of the share at most, so that one record that cannot be written does not end all reading; unless one record needs more. */
+static size_t wanted(const struct reader_queue *q, const struct shard *s)
+{
+	size_t most = q->limit_bytes / 2;
+	return s->reserve_bytes < most || s->limit == 1 ? s->reserve_bytes : most;
 }
 
 static void serve(struct reader_pool *p)
@@ -83,7 +90,7 @@ static void serve(struct reader_pool *p)
 	while (!p->stopped && !TAILQ_EMPTY(&p->free) && !TAILQ_EMPTY(&p->turn)) {
 		struct reader_queue *q = TAILQ_FIRST(&p->turn);
 		struct shard *s = TAILQ_FIRST(&q->shards);
-		size_t want = s->reserve_bytes < q->limit_bytes ? s->reserve_bytes : q->limit_bytes;
+		size_t want = wanted(q, s);
 		q->ahead = q->table->lanes.nready >= p->ahead_records;
 		q->full = !q->ahead && !reserve(q, want);
 		if (q->ahead || q->full) {
@@ -115,7 +122,9 @@ void reader_want(struct reader_pool *p, struct reader_queue *q, struct shard *s)
 void reader_unwant(struct reader_pool *p, struct reader_queue *q, struct shard *s)
 {
 	TAILQ_REMOVE(&q->shards, s, queued);
+	q->full = q->ahead = false; /* it may have been the one that waited */
 	take_turns(p, q);
+	serve(p);
 }
 
 void reader_release(struct reader *r, size_t keep_bytes)

@@ -57,7 +57,6 @@ struct shard *shard_new(struct stream *st, const char *id, const char *parent)
 	}
 	s->stream = st;
 	s->state = SHARD_WAITING;
-	s->listed = true;
 	s->durable_event_ms = s->complete_ms = s->read_began_ms = CLOCK_UNKNOWN;
 	s->reserve_bytes = READER_RESERVE_BYTES;
 	buf_init(&s->iterator, STREAMS_ITERATOR_MAX);
@@ -156,8 +155,9 @@ static void note_durable(struct shard *s, int64_t event_ms, struct span seq)
 		return;
 	if (s->durable_event_ms == CLOCK_UNKNOWN || event_ms > s->durable_event_ms)
 		s->durable_event_ms = event_ms;
-	if (s->complete_ms == CLOCK_UNKNOWN || event_ms > s->complete_ms)
-		s->complete_ms = event_ms;
+	/* Event times have whole seconds, or less: the next record may have the same. */
+	if (event_ms - 1 > s->complete_ms)
+		s->complete_ms = event_ms - 1;
 }
 
 static void advance_in_batch(struct shard *s, struct batch *b)
@@ -223,10 +223,28 @@ void shard_durable(struct shard *s, struct record *r)
 
 int64_t shard_complete_ms(const struct shard *s)
 {
-	const struct batch *b = TAILQ_FIRST(&s->batches);
-	if (b == NULL || b->records[b->first_open].event_ms == CLOCK_UNKNOWN)
+	const struct batch *b;
+	int64_t least = INT64_MAX;
+	/* Event times need not grow with the sequence: the least of all that is open counts. */
+	TAILQ_FOREACH(b, &s->batches, link)
+	{
+		size_t i = b == TAILQ_FIRST(&s->batches) ? b->first_open : 0;
+		for (; i < b->nrecords; i++) {
+			const struct record *r = &b->records[i];
+			if (r->state != RECORD_DURABLE && r->event_ms != CLOCK_UNKNOWN && r->event_ms < least)
+				least = r->event_ms;
+		}
+	}
+	if (least == INT64_MAX)
 		return s->complete_ms;
-	return b->records[b->first_open].event_ms - 1;
+	return least - 1;
+}
+
+/* Something of the record may be in S3: it was written, or its answer was lost, or it is one of the last run's. */
+static bool may_be_there(const struct record *r)
+{
+	bool begun = r->step != (r->op == RECORDS_REMOVE ? RECORD_DELETES : RECORD_PUT);
+	return r->state == RECORD_DURABLE || r->state == RECORD_WRITING || r->ask || begun;
 }
 
 bool shard_ahead(const struct shard *s)
@@ -234,10 +252,10 @@ bool shard_ahead(const struct shard *s)
 	const struct batch *b = TAILQ_FIRST(&s->batches);
 	if (b == NULL)
 		return false;
-	if (TAILQ_NEXT(b, link) != NULL || b->writing > 0)
+	if (TAILQ_NEXT(b, link) != NULL)
 		return true; /* a later batch may hold durable records, or have been merged in */
 	for (size_t i = b->first_open; i < b->nrecords; i++)
-		if (b->records[i].state == RECORD_DURABLE)
+		if (may_be_there(&b->records[i]))
 			return true;
 	struct span last = batch_span(b, b->records[b->nrecords - 1].seq);
 	return !span_eq_str(last, b->last_seq);

@@ -44,6 +44,7 @@ struct shard {
 	enum shard_state state;
 	bool listed;	     /* by the last sweep */
 	bool open;	     /* by the last sweep: it has no ending sequence number */
+	bool latest;	     /* its reading began at LATEST: what is older than the backup is not wanted */
 	bool from_latest;    /* start = latest, first discovery, nothing read yet */
 	bool from_horizon;   /* what was asked for is trimmed: TRIM_HORIZON whatever the position says */
 	bool children_known; /* finished, and its children were looked for */
@@ -59,6 +60,8 @@ struct shard {
 	int64_t read_began_ms;		 /* wall; of the last request that was answered well, CLOCK_UNKNOWN */
 	int64_t asked_ms, asked_mono_ms; /* when the request in flight began */
 	unsigned empty_pages;		 /* in a row */
+	unsigned missing;		 /* answers in a row that the server does not know it, or what it held */
+	unsigned unlisted;		 /* whole sweeps in a row that did not list it */
 	unsigned failures;		 /* in a row */
 	unsigned limit;			 /* records asked for, 0: the server's */
 	size_t reserve_bytes;

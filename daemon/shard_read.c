@@ -21,7 +21,7 @@ void shard_read(struct shard *s, struct reader *r)
 {
 	shard_move(s, SHARD_READING);
 	s->reader = r;
-	s->asked_ms = clock_wall_ms();
+	s->asked_ms = table_now_ms(s->stream->table);
 	s->asked_mono_ms = clock_mono_ms();
 	if (s->iterator.len == 0)
 		ask_iterator(s);
@@ -32,9 +32,10 @@ void shard_read(struct shard *s, struct reader *r)
 /* The shard a completion is for; NULL when it went away meanwhile, and then the reader is free. */
 static struct shard *shard_of(struct reader *r)
 {
-	if (r->shard == NULL)
-		reader_release(r, 0);
-	return r->shard;
+	struct shard *s = r->shard;
+	if (s == NULL)
+		reader_release(r, 0); /* which may hand it to another shard at once */
+	return s;
 }
 
 static void give_reader_back(struct shard *s, size_t keep_bytes)
@@ -46,9 +47,9 @@ static void give_reader_back(struct shard *s, size_t keep_bytes)
 
 static void failed(struct shard *s, const struct err *e)
 {
-	s->err = *e;
+	s->err = *e; /* `e` may be the op's own, which the next request uses anew */
 	give_reader_back(s, 0);
-	if (e->class == ERR_CANCELLED)
+	if (s->err.class == ERR_CANCELLED)
 		shard_move(s, SHARD_RESTING); /* for good: only a stop cancels */
 	else
 		shard_rest_after_failure(s);
@@ -66,6 +67,11 @@ static void on_iterator(struct aws_op *op, int rc, void *arg)
 	}
 	/* From here on "latest" is over: whatever comes after this moment is ours to keep. */
 	s->from_latest = false;
+	if (s->stopped) {
+		give_reader_back(s, 0);
+		shard_move(s, SHARD_RESTING);
+		return;
+	}
 	buf_reset(&s->iterator);
 	if (buf_append(&s->iterator, buf_str(&r->iterator), r->iterator.len) < 0) {
 		struct err e;
@@ -89,16 +95,23 @@ static void ask_iterator(struct shard *s)
 	streams_get_iterator(&r->op, s->stream->arn, s->id, type, seq, &r->iterator, on_iterator, r);
 }
 
+/* An event time so far ahead is no time: it would move the horizon, and the lag, for ever. */
+#define EVENT_AHEAD_MAX_MS (INT64_C(24) * 3600 * 1000)
+
 /* What each record must know before it joins its lane. */
 static int prepare(struct table *t, struct batch *b, struct err *e)
 {
+	const struct itemkey_schema *schema = &b->shard->stream->schema;
+	int64_t believable_ms = table_now_ms(t) + EVENT_AHEAD_MAX_MS;
 	for (size_t i = 0; i < b->nrecords; i++) {
 		struct record *r = &b->records[i];
+		if (r->event_ms > believable_ms)
+			r->event_ms = CLOCK_UNKNOWN;
 		r->ask = table_must_ask(t, r->event_ms);
-		if (t->schema.tenant_attribute == NULL || r->op != RECORDS_MODIFY || r->old_image.len == 0)
+		if (schema->tenant_attribute == NULL || r->op != RECORDS_MODIFY || r->old_image.len == 0)
 			continue;
 		bool moves;
-		int rc = itemkey_tenant_differs(&t->schema, batch_span(b, r->keys), batch_span(b, r->old_image),
+		int rc = itemkey_tenant_differs(schema, batch_span(b, r->keys), batch_span(b, r->old_image),
 						batch_span(b, r->new_image), &moves, e);
 		if (rc < 0)
 			return rc;
@@ -112,7 +125,6 @@ static void push(struct shard *s, struct batch *b)
 	struct table *t = s->stream->table;
 	struct daemon *d = t->daemon;
 	memcpy(s->read_seq, b->last_seq, sizeof(s->read_seq));
-	b->shard = s;
 	TAILQ_INSERT_TAIL(&s->batches, b, link);
 	s->open_records += b->nrecords;
 	t->records_read += b->nrecords;
@@ -136,16 +148,27 @@ static int next_iterator(struct shard *s, struct span raw, bool *ends, struct er
 	return rc < 0 ? -ERR_CORRUPT : 0;
 }
 
+/*
+ * A shard that began at LATEST and has no position yet is read from TRIM_HORIZON after a restart or an expired iterator, so that
+ * nothing is missed. What is older than the backup is still not wanted; event times are approximate, hence a margin.
+ */
+#define LATEST_MARGIN_MS (INT64_C(5) * 60 * 1000)
+
 /* A page that is malformed in any way is thrown away whole and asked for again: the iterator has not moved. */
-static int take_page(struct shard *s, struct buf *body, struct batch **out, bool *ends, struct err *e)
+static int take_page(struct shard *s, struct buf *body, struct batch **out, size_t *dropped, bool *ends, struct err *e)
 {
 	struct table *t = s->stream->table;
 	struct daemon *d = t->daemon;
 	struct batch *b;
 	struct batch_answer answer;
-	int rc = batch_new(&b, body, t->salt, s->read_seq, d->canon, &answer, e);
+	const struct batch_skip skip = {
+		.after_seq = s->read_seq[0] != '\0' ? s->read_seq : s->durable_seq,
+		.before_ms = s->latest && s->durable_seq[0] == '\0' ? t->since_ms - LATEST_MARGIN_MS : CLOCK_UNKNOWN,
+	};
+	int rc = batch_new(&b, body, t->salt, &skip, d->canon, &answer, e);
 	if (rc < 0)
 		return rc;
+	b->shard = s;
 	if (b->nrecords > 0)
 		rc = prepare(t, b, e);
 	if (rc == 0)
@@ -160,6 +183,7 @@ static int take_page(struct shard *s, struct buf *body, struct batch **out, bool
 		log_debug("records read before were left out", LOG_S("table", t->conf->name), LOG_S("shard", s->id),
 			  LOG_U("records", answer.dropped));
 	*out = b;
+	*dropped = answer.dropped;
 	return 0;
 }
 
@@ -170,6 +194,7 @@ static void on_records(struct aws_op *op, int rc, void *arg)
 	struct batch *b;
 	struct err e;
 	bool ends = false;
+	size_t dropped = 0;
 	if (s == NULL)
 		return;
 	if (rc < 0) {
@@ -178,7 +203,7 @@ static void on_records(struct aws_op *op, int rc, void *arg)
 	}
 	size_t bytes = http_body(op->slot)->len;
 	s->stream->table->bytes_read += bytes;
-	rc = take_page(s, http_body(op->slot), &b, &ends, &e);
+	rc = take_page(s, http_body(op->slot), &b, &dropped, &ends, &e);
 	if (rc < 0) {
 		err_prefix(&e, "GetRecords");
 		failed(s, &e);
@@ -193,7 +218,7 @@ static void on_records(struct aws_op *op, int rc, void *arg)
 	if (ends)
 		shard_drain(s);
 	else
-		shard_rest_after_page(s, n, bytes);
+		shard_rest_after_page(s, n + dropped, bytes);
 	give_reader_back(s, kept);
 }
 

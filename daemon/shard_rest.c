@@ -24,8 +24,8 @@
 #define FULL_RECORDS 800
 #define FULL_BYTES 800000
 
-/* A shard that is listed and yet unknown so many times in a row is trimmed. */
-#define NOT_FOUND_TIMES 3
+/* A closed shard that is listed and yet unknown so many times in a row is trimmed. */
+#define MISSING_TIMES 3
 
 static void on_timer(uv_timer_t *timer)
 {
@@ -48,10 +48,12 @@ void shard_rest_after_page(struct shard *s, size_t records, size_t bytes)
 	const struct config *conf = s->stream->table->daemon->conf;
 	int64_t silence_ms = s->read_began_ms == CLOCK_UNKNOWN ? 0 : s->asked_ms - s->read_began_ms;
 	bool full = records >= FULL_RECORDS || bytes >= FULL_BYTES || (s->limit > 0 && records >= s->limit);
-	s->failures = 0;
+	s->failures = s->missing = 0;
 	s->read_began_ms = s->asked_ms;
 	if (s->limit > 0 && (s->limit *= 2) > 500)
 		s->limit = 0; /* what did not fit is behind us */
+	if (s->reserve_bytes > s->stream->table->reads.limit_bytes)
+		s->reserve_bytes = READER_RESERVE_BYTES;
 	if (records > 0) {
 		s->empty_pages = 0;
 		s->rest_ms = POLL_FLOOR_MS;
@@ -75,25 +77,28 @@ void shard_rest_after_page(struct shard *s, size_t records, size_t bytes)
 static bool make_it_fit(struct shard *s)
 {
 	const struct table *t = s->stream->table;
-	if (s->reserve_bytes < t->reads.limit_bytes) {
+	if (s->reserve_bytes < t->reads.limit_bytes / 2) {
 		s->reserve_bytes *= 2;
 		return true;
 	}
-	if (s->limit == 1)
-		return false;
+	if (s->limit == 1) { /* one record alone may take more than a table's share */
+		bool can_grow = s->reserve_bytes < t->daemon->conf->memory_limit_bytes;
+		s->reserve_bytes *= can_grow ? 2 : 1;
+		return can_grow;
+	}
 	s->limit = s->limit == 0 ? 500 : s->limit / 2;
 	return true;
 }
 
-/* A shard that the server does not know: perhaps trimmed, perhaps the whole stream is gone. A sweep tells. */
+/*
+ * A shard that the server does not know: perhaps it is trimmed, perhaps the whole stream is gone, perhaps it is a passing fault. A
+ * sweep tells. One that is open cannot be trimmed: it is asked for again until sweeps no longer list it.
+ */
 static bool is_missing(struct shard *s)
 {
-	struct table *t = s->stream->table;
-	if (s->failures < NOT_FOUND_TIMES) {
-		table_sweep_soon(t);
-		return false;
-	}
-	return true;
+	s->missing++;
+	table_sweep_soon(s->stream->table);
+	return !s->open && s->missing >= MISSING_TIMES;
 }
 
 void shard_rest_after_failure(struct shard *s)
@@ -101,6 +106,8 @@ void shard_rest_after_failure(struct shard *s)
 	struct table *t = s->stream->table;
 	bool at_once = false;
 	s->failures++;
+	if (s->err.class != ERR_TRIMMED && s->err.class != ERR_NOT_FOUND)
+		s->missing = 0;
 	switch (s->err.class) {
 	case ERR_EXPIRED: /* older than 15 minutes: derived again from the position */
 		buf_reset(&s->iterator);
@@ -113,8 +120,7 @@ void shard_rest_after_failure(struct shard *s)
 				  shard_complete_ms(s));
 		s->from_horizon = true;
 		at_once = s->failures == 1;
-		/* A closed shard whose very beginning is gone time and again is gone as a whole. */
-		if (!s->open && s->failures >= NOT_FOUND_TIMES) {
+		if (is_missing(s)) { /* its very beginning is gone, time and again */
 			shard_trimmed(s);
 			return;
 		}
@@ -137,7 +143,7 @@ void shard_rest_after_failure(struct shard *s)
 	}
 	if (!at_once) {
 		t->read_errors++;
-		log_warn("shard cannot be read; trying again", LOG_S("table", t->conf->name), LOG_S("shard", s->id),
+		log_warn("shard cannot be read; trying again", LOG_S("table", t->conf->name), LOG_D("shard", s->id),
 			 LOG_E(&s->err), LOG_U("failures", s->failures));
 	}
 	shard_rest(s, at_once ? POLL_FLOOR_MS : backoff_delay_ms(&s->err, s->failures));

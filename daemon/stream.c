@@ -34,6 +34,8 @@ struct stream *stream_new(struct table *t, const char *arn, const char *label)
 		return NULL;
 	}
 	st->table = t;
+	st->schema = t->schema;
+	st->schema.hash_name = st->schema.range_name = NULL;
 	st->swept_ms = CLOCK_UNKNOWN;
 	map_init(&st->by_id);
 	TAILQ_INIT(&st->shards);
@@ -56,6 +58,8 @@ void stream_free(struct stream *st)
 	map_fini(&st->by_id);
 	free(st->arn);
 	free(st->label);
+	free(st->hash_name);
+	free(st->range_name);
 	free(st);
 }
 
@@ -90,7 +94,7 @@ int stream_restore(struct stream *st, const struct position_stream *p)
 			return -ERR_SYSTEM;
 		memcpy(s->durable_seq, ps->seq, sizeof(s->durable_seq));
 		s->complete_ms = ps->complete_ms;
-		s->listed = false; /* until a sweep says so */
+		s->latest = ps->latest;
 		if (ps->finished)
 			shard_skip(s);
 	}
@@ -138,7 +142,7 @@ static void begin_at_latest(struct stream *st)
 		if (s->state != SHARD_WAITING)
 			continue;
 		if (s->open) {
-			s->from_latest = true;
+			s->from_latest = s->latest = true;
 		} else {
 			shard_skip(s);
 			s->children_known = true;
@@ -148,23 +152,59 @@ static void begin_at_latest(struct stream *st)
 
 /*
  * A shard that the stream no longer lists has been trimmed: after it was finished that is the end of its story; before,
- * what was not read of it is a gap.
+ * what was not read of it is a gap. Pages of a description are not one picture of one moment: a shard that is left out
+ * once may be back the next time, and forgetting its position would have it written again from its beginning.
  */
+#define UNLISTED_TIMES 3
+
 static void retire_unlisted(struct stream *st)
 {
 	struct shard *s, *next;
-	for (s = TAILQ_FIRST(&st->shards); s != NULL; s = next) {
-		next = TAILQ_NEXT(s, link);
-		if (s->listed)
-			continue;
-		if (s->state != SHARD_FINISHED)
+	TAILQ_FOREACH(s, &st->shards, link)
+	{
+		s->unlisted = s->listed ? 0 : s->unlisted + 1;
+		if (s->unlisted >= UNLISTED_TIMES && s->state != SHARD_FINISHED)
 			shard_trimmed(s);
 	}
 	for (s = TAILQ_FIRST(&st->shards); s != NULL; s = next) {
 		next = TAILQ_NEXT(s, link);
-		if (!s->listed && s->state == SHARD_FINISHED)
+		if (s->unlisted >= UNLISTED_TIMES && s->state == SHARD_FINISHED)
 			remove_shard(st, s);
 	}
+}
+
+bool stream_has_unlisted(const struct stream *st)
+{
+	const struct shard *s;
+	TAILQ_FOREACH(s, &st->shards, link)
+	if (!s->listed && s->state != SHARD_FINISHED)
+		return true;
+	return false;
+}
+
+int stream_set_keys(struct stream *st, const char *hash_name, const char *range_name)
+{
+	const struct table_description *about = &st->table->about;
+	if (st->hash_name != NULL)
+		return 0;
+	if (hash_name == NULL) {
+		hash_name = about->hash_name;
+		range_name = about->range_name;
+	}
+	char *hash = strdup(hash_name), *range = range_name != NULL ? strdup(range_name) : NULL;
+	if (hash == NULL || (range_name != NULL && range == NULL)) {
+		free(hash);
+		free(range);
+		return -ERR_SYSTEM;
+	}
+	st->schema.hash_name = st->hash_name = hash;
+	st->schema.range_name = st->range_name = range;
+	return 0;
+}
+
+void stream_revive(struct stream *st)
+{
+	st->gone = st->drained = st->settled = false;
 }
 
 /* Every listed shard has its children in the list too: a finished one without any has none (yet). */
@@ -181,15 +221,15 @@ int stream_merge(struct stream *st, const struct streams_shard *shards, size_t n
 	struct shard *s;
 	bool first = whole && !st->swept && !st->known_before;
 	size_t before = st->nshards;
+	/* All are here before any is listed: a shard that is not listed does not start, least of all without its parent. */
+	for (size_t i = 0; i < n; i++)
+		if (stream_find(st, shards[i].id) == NULL && add_shard(st, shards[i].id, shards[i].parent) == NULL)
+			return err_errno(e, ENOMEM, "shards of stream %s", st->label);
 	if (whole)
 		TAILQ_FOREACH(s, &st->shards, link)
 	s->listed = false;
 	for (size_t i = 0; i < n; i++) {
 		s = stream_find(st, shards[i].id);
-		if (s == NULL)
-			s = add_shard(st, shards[i].id, shards[i].parent);
-		if (s == NULL)
-			return err_errno(e, ENOMEM, "shards of stream %s", st->label);
 		s->listed = true;
 		s->open = shards[i].end_seq == NULL;
 	}
@@ -200,6 +240,7 @@ int stream_merge(struct stream *st, const struct streams_shard *shards, size_t n
 	if (whole) {
 		st->swept = true;
 		retire_unlisted(st);
+		st->settled = !st->finish_seen;
 	}
 	if (first && st->table->conf->start == CONFIG_START_LATEST && TAILQ_NEXT(st, link) == NULL)
 		begin_at_latest(st);
@@ -217,6 +258,8 @@ void stream_start(struct stream *st)
 void stream_shard_finished(struct stream *st, struct shard *s)
 {
 	(void)s;
+	st->settled = false;
+	st->finish_seen = true;
 	note_children(st);
 	start_shards(st);
 	table_moved(st->table);
@@ -229,7 +272,8 @@ bool stream_check_drained(struct stream *st)
 	bool ended = st->gone || st->status == STREAMS_DISABLED;
 	if (st->drained)
 		return true;
-	if (!ended || !(st->swept || st->gone))
+	/* A child may have come after the last look: only a look that began when all were finished tells that there is none. */
+	if (!ended || !(st->settled || st->gone))
 		return false;
 	TAILQ_FOREACH(s, &st->shards, link)
 	if (s->state != SHARD_FINISHED)

@@ -12,6 +12,7 @@
 #include "aws/streams.h"
 #include "base/err.h"
 #include "base/map.h"
+#include "codec/itemkey.h"
 #include "position.h"
 #include "shard.h"
 
@@ -24,6 +25,10 @@ struct stream {
 	struct map by_id;
 	struct shard_list shards;
 	size_t nshards;
+	char *hash_name, *range_name; /* of its own key schema: the table may have been made anew with another */
+	struct itemkey_schema schema;
+	bool settled;	   /* no shard has finished since the last whole sweep began */
+	bool finish_seen;  /* one has, since the sweep in progress began */
 	bool started;	   /* its turn has come: shards may be read */
 	bool swept;	   /* described in full at least once by this process */
 	bool known_before; /* the checkpoint or the watermark knows it: `latest` no longer applies */
@@ -48,6 +53,13 @@ int stream_restore(struct stream *st, const struct position_stream *p);
  * `whole` false: only the children of one shard were described. Then starts what may be read.
  */
 int stream_merge(struct stream *st, const struct streams_shard *shards, size_t n, bool whole, struct err *e);
+
+/* The key schema that DescribeStream told; without one (NULL) the table's counts. 0 or -ERR_SYSTEM. */
+int stream_set_keys(struct stream *st, const char *hash_name, const char *range_name);
+/* Some shard was not listed by the last sweep: a further one tells whether it is gone. */
+bool stream_has_unlisted(const struct stream *st);
+/* The server knows it after all: it is read again. */
+void stream_revive(struct stream *st);
 
 /* Its turn has come (older streams are drained): starts every shard whose parents are done. */
 void stream_start(struct stream *st);

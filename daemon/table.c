@@ -91,6 +91,11 @@ void table_close(struct table *t)
 	table_save_close(t);
 }
 
+int64_t table_now_ms(const struct table *t)
+{
+	return clock_wall_ms() + t->daemon->aws.clock_skew_ms;
+}
+
 static void free_gap(struct position_gap *g)
 {
 	free(g->reason);
@@ -136,7 +141,7 @@ void table_gap_restore(struct table *t, const struct position_gap *g)
 
 void table_gap(struct table *t, const char *stream, const char *shard, const char *reason, int64_t from_ms)
 {
-	int64_t now_ms = clock_wall_ms();
+	int64_t now_ms = table_now_ms(t);
 	/* A stream keeps 24 hours; what is gone is older. An emulator may trim sooner: then up to now. */
 	int64_t to_ms = from_ms != CLOCK_UNKNOWN && now_ms - DAY_MS < from_ms ? now_ms : now_ms - DAY_MS;
 	const struct position_gap g = {
@@ -161,6 +166,7 @@ void table_described(struct table *t)
 	table_description_fini(&t->about);
 	t->about = t->fresh;
 	t->fresh = (struct table_description){0};
+	t->gone = false;
 	t->schema.hash_name = t->about.hash_name;
 	t->schema.range_name = t->about.range_name;
 }

@@ -78,6 +78,7 @@ struct table {
 	struct daemon *daemon;
 	const struct config_table *conf;
 	enum view_table_state state;
+	bool gone;	    /* DescribeTable no longer knows it */
 	bool settled;	    /* checked once, for better or worse */
 	struct err problem; /* class ERR_NONE: none */
 	int problem_exit;   /* exit code that goes with it */
@@ -138,6 +139,8 @@ void table_discover_fini(struct table *t);
 int table_save_init(struct table *t, struct err *e);
 void table_save_close(struct table *t);
 void table_save_fini(struct table *t);
+/* The streams are known: positions are saved from now on. */
+void table_save_enable(struct table *t);
 /* The durable position moved. */
 void table_moved(struct table *t);
 /* Once a second: saves what is due. */
@@ -161,6 +164,8 @@ void table_described(struct table *t);
 void table_compact(struct table *t);
 /* Every change up to this event time is in S3; CLOCK_UNKNOWN. */
 int64_t table_complete_ms(const struct table *t);
+/* Now by DynamoDB's clock, as far as the Date headers of its answers tell: event times are compared with it. */
+int64_t table_now_ms(const struct table *t);
 /* Nothing of it is beyond its durable position: a restart needs not ask S3. */
 bool table_clean(const struct table *t);
 /* table_view.c */

@@ -109,6 +109,10 @@ static bool stream_is_good(struct table *t)
 		table_enable_stream(&t->op, t->conf->name, on_enabled, t);
 		return false;
 	}
+	if (!about->stream_enabled && about->stream_arn != NULL && t->restored != NULL) {
+		log_error("the stream is off; what it still holds is read to its end", LOG_S("table", t->conf->name));
+		return true;
+	}
 	if (!about->stream_enabled) {
 		refuse_for(t,
 			   "its stream is off; turn it on with view type NEW_AND_OLD_IMAGES (aws dynamodb update-table "
@@ -191,23 +195,67 @@ static bool is_foreign(struct table *t, const struct position *p)
 	return true;
 }
 
-/* The bucket knows a position: it counts when this host has none, or an older one than another host has written since. */
+static const struct position_stream *stream_of(const struct position *p, const char *arn)
+{
+	for (size_t i = 0; i < p->nstreams; i++)
+		if (strcmp(p->streams[i].arn, arn) == 0)
+			return &p->streams[i];
+	return NULL;
+}
+
+/* Does the bucket's position know more of this stream than ours? */
+static bool stream_is_ahead(const struct position_stream *theirs, const struct position_stream *ours)
+{
+	for (size_t i = 0; i < theirs->nshards; i++) {
+		const struct position_shard *a = &theirs->shards[i];
+		for (size_t k = 0; k < ours->nshards; k++) {
+			const struct position_shard *b = &ours->shards[k];
+			if (strcmp(a->id, b->id) != 0)
+				continue;
+			if ((a->finished && !b->finished) || seq_cmp(span_of(a->seq), span_of(b->seq)) > 0)
+				return true;
+			break;
+		}
+	}
+	return false;
+}
+
+/*
+ * A checkpoint can be older than what was written since: this host was replaced for a while, or its disk comes from a
+ * snapshot. Then another host has written the watermark, or the watermark is ahead of it.
+ */
+static bool is_stale(const struct position *ours, const struct position *theirs)
+{
+	if (strcmp(ours->instance, theirs->instance) != 0)
+		return theirs->saved_ms > ours->saved_ms;
+	for (size_t i = 0; i < theirs->nstreams; i++) {
+		const struct position_stream *st = stream_of(ours, theirs->streams[i].arn);
+		bool newer = st == NULL && theirs->saved_ms > ours->saved_ms;
+		if (newer || (st != NULL && stream_is_ahead(&theirs->streams[i], st)))
+			return true;
+	}
+	return false;
+}
+
+/* The bucket knows a position: it counts when this host has none, or an older one. */
 static void adopt_watermark(struct table *t, struct position *p)
 {
 	const struct position *ours = t->restored;
-	bool stale = ours != NULL && strcmp(ours->instance, p->instance) != 0 && p->saved_ms > ours->saved_ms;
+	bool stale = ours != NULL && is_stale(ours, p);
 	if (ours != NULL && !stale) {
 		position_free(p);
 		return;
 	}
-	log_warn(stale ? "the checkpoint here is older than what another host has written; resuming from the bucket's "
-			 "watermark"
+	log_warn(stale ? "the checkpoint here is older than the bucket's watermark; resuming from the watermark"
 		       : "no checkpoint here; resuming from the bucket's watermark",
 		 LOG_S("table", t->conf->name), LOG_T("saved", p->saved_ms), LOG_S("by", p->host));
 	position_free(t->restored);
 	t->restored = p;
 	t->complete_before_ms = p->complete_through_ms;
-	t->ask_until_ms = clock_wall_ms() + ASK_MARGIN_MS;
+	int64_t skew_ms = t->daemon->aws.clock_skew_ms;
+	int64_t until_ms = clock_wall_ms() + (skew_ms > 0 ? skew_ms : 0) + ASK_MARGIN_MS;
+	if (until_ms > t->ask_until_ms)
+		t->ask_until_ms = until_ms;
 }
 
 static void on_watermark(struct aws_op *op, int rc, void *arg)

@@ -19,6 +19,7 @@
 #include "table.h"
 
 #define CHILD_AGAIN_MS 1000
+#define UNLISTED_AGAIN_MS 2000
 #define SOON_MS 50
 #define FRUITLESS_DOUBLINGS 6
 
@@ -154,6 +155,8 @@ static void finished(struct table *t)
 	} else {
 		d->fruitless = 0;
 	}
+	if (t->active != NULL && stream_has_unlisted(t->active) && delay_ms > UNLISTED_AGAIN_MS)
+		delay_ms = UNLISTED_AGAIN_MS;
 	wait_for(t, delay_ms);
 }
 
@@ -190,7 +193,9 @@ static void on_page(struct aws_op *op, int rc, void *arg)
 	struct table *t = arg;
 	struct table_discovery *d = &t->discovery;
 	struct err e;
-	if (rc == -ERR_NOT_FOUND) {
+	/* DescribeTable names a new stream before DescribeStream knows it. */
+	bool current = !t->gone && t->about.stream_enabled && strcmp(t->about.stream_arn, d->stream->arn) == 0;
+	if (rc == -ERR_NOT_FOUND && !current) {
 		stream_gone(d->stream);
 		finished(t);
 		return;
@@ -199,7 +204,11 @@ static void on_page(struct aws_op *op, int rc, void *arg)
 		failed(t, &op->err);
 		return;
 	}
-	rc = add_page(d, &e);
+	rc = stream_set_keys(d->stream, d->page.hash_name, d->page.range_name);
+	if (rc < 0)
+		err_errno(&e, ENOMEM, "key schema");
+	if (rc == 0)
+		rc = add_page(d, &e);
 	if (rc == 0 && d->cursor != NULL) {
 		next_page(t);
 		return;
@@ -224,7 +233,8 @@ static void sweep(struct table *t, struct stream *st)
 {
 	drop_pages(&t->discovery);
 	t->discovery.stream = st;
-	t->discovery.began_ms = clock_wall_ms();
+	t->discovery.began_ms = table_now_ms(t);
+	st->finish_seen = false;
 	next_page(t);
 }
 
@@ -258,12 +268,66 @@ static void on_children(struct aws_op *op, int rc, void *arg)
 		finished(t);
 }
 
+static struct stream *find_stream(struct table *t, const char *arn)
+{
+	struct stream *st;
+	TAILQ_FOREACH(st, &t->streams, link)
+	if (strcmp(st->arn, arn) == 0)
+		return st;
+	return NULL;
+}
+
+/* By label: labels are the times of their creation. */
+static struct stream *insert_stream(struct table *t, const char *arn, const char *label)
+{
+	struct stream *st = find_stream(t, arn), *after;
+	if (st != NULL)
+		return st;
+	st = stream_new(t, arn, label);
+	if (st == NULL)
+		return NULL;
+	TAILQ_FOREACH_REVERSE(after, &t->streams, stream_list, link)
+	if (strcmp(after->label, label) < 0)
+		break;
+	if (after != NULL)
+		TAILQ_INSERT_AFTER(&t->streams, after, st, link);
+	else
+		TAILQ_INSERT_HEAD(&t->streams, st, link);
+	return st;
+}
+
+/* DescribeTable names the current stream: is it one that is not known yet, or one that was given up too early? */
+static int take_newest(struct table *t)
+{
+	const struct table_description *about = &t->about;
+	const struct stream *newest = TAILQ_LAST(&t->streams, stream_list);
+	bool newer = about->stream_arn != NULL && (newest == NULL || strcmp(newest->label, about->stream_label) < 0);
+	struct stream *st = about->stream_arn != NULL ? find_stream(t, about->stream_arn) : NULL;
+	if (st != NULL) {
+		if (about->stream_enabled && (st->gone || st->drained))
+			stream_revive(st);
+		return 0;
+	}
+	if (!newer) /* none, or the answer is older than what is known */
+		return 0;
+	st = insert_stream(t, about->stream_arn, about->stream_label);
+	if (st == NULL)
+		return -ERR_SYSTEM;
+	st->known_before = true; /* "latest" is for the first start of a backup only */
+	log_warn("the table has a new stream: it was turned off and on, or the table was made anew; changes while it "
+		 "was off "
+		 "are in no stream",
+		 LOG_S("table", t->conf->name), LOG_S("stream", st->label));
+	table_gap(t, st->label, "", "stream recreated", table_complete_ms(t));
+	return 0;
+}
+
 static void on_table(struct aws_op *op, int rc, void *arg)
 {
 	struct table *t = arg;
-	struct stream *newest = TAILQ_LAST(&t->streams, stream_list);
 	if (rc == -ERR_NOT_FOUND && t->active != NULL) {
 		/* The table was deleted: its stream can be read for a day, and what is in it is not lost. */
+		t->gone = true;
 		log_error("the table no longer exists; its stream is read to the end", LOG_S("table", t->conf->name));
 		sweep(t, t->active);
 		return;
@@ -273,20 +337,9 @@ static void on_table(struct aws_op *op, int rc, void *arg)
 		return;
 	}
 	table_described(t);
-	const struct table_description *about = &t->about;
-	if (about->stream_arn != NULL && (newest == NULL || strcmp(newest->arn, about->stream_arn) != 0)) {
-		struct stream *st = stream_new(t, about->stream_arn, about->stream_label);
-		if (st == NULL) {
-			no_memory(t);
-			return;
-		}
-		st->known_before = true; /* "latest" is for the first start of a backup only */
-		TAILQ_INSERT_TAIL(&t->streams, st, link);
-		log_warn("the table has a new stream: it was turned off and on, or the table was made anew; changes "
-			 "while it was "
-			 "off are in no stream",
-			 LOG_S("table", t->conf->name), LOG_S("stream", st->label));
-		table_gap(t, st->label, "", "stream recreated", table_complete_ms(t));
+	if (take_newest(t) < 0) {
+		no_memory(t);
+		return;
 	}
 	activate(t);
 	if (t->active == NULL)
@@ -330,34 +383,6 @@ void table_sweep_soon(struct table *t)
 		d->again = true;
 	else if (uv_timer_get_due_in(&d->timer) > SOON_MS)
 		uv_timer_start(&d->timer, on_timer, SOON_MS, 0);
-}
-
-static struct stream *find_stream(struct table *t, const char *arn)
-{
-	struct stream *st;
-	TAILQ_FOREACH(st, &t->streams, link)
-	if (strcmp(st->arn, arn) == 0)
-		return st;
-	return NULL;
-}
-
-/* By label: labels are the times of their creation. */
-static struct stream *insert_stream(struct table *t, const char *arn, const char *label)
-{
-	struct stream *st = find_stream(t, arn), *after;
-	if (st != NULL)
-		return st;
-	st = stream_new(t, arn, label);
-	if (st == NULL)
-		return NULL;
-	TAILQ_FOREACH_REVERSE(after, &t->streams, stream_list, link)
-	if (strcmp(after->label, label) < 0)
-		break;
-	if (after != NULL)
-		TAILQ_INSERT_AFTER(&t->streams, after, st, link);
-	else
-		TAILQ_INSERT_HEAD(&t->streams, st, link);
-	return st;
 }
 
 static int restore_streams(struct table *t)
@@ -434,8 +459,7 @@ static void order_streams(struct table *t)
 	position_free(t->restored);
 	t->restored = NULL;
 	d->ordered = true;
-	t->saving.enabled = true;
-	table_moved(t);
+	table_save_enable(t);
 	activate(t);
 	if (t->active == NULL)
 		finished(t);

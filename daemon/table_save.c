@@ -88,6 +88,7 @@ static bool fill_stream(struct position_stream *p, const struct stream *st)
 		ps->parent = s->parent;
 		memcpy(ps->seq, s->durable_seq, sizeof(ps->seq));
 		ps->finished = s->state == SHARD_FINISHED;
+		ps->latest = s->latest;
 		ps->complete_ms = shard_complete_ms(s);
 	}
 	return true;
@@ -137,13 +138,25 @@ static void set_problem(struct table *t, const struct err *e, const char *what)
 		  LOG_E(e));
 }
 
+/*
+ * When everything up to the last run's horizon is durable, nothing is left to ask. Until then not even a stop in good order is
+ * clean: what S3 has beyond the position may not have been read again yet.
+ */
+static bool questions_are_over(struct table *t)
+{
+	if (t->ask_until_ms != CLOCK_UNKNOWN && table_complete_ms(t) > t->ask_until_ms)
+		t->ask_until_ms = CLOCK_UNKNOWN;
+	return t->ask_until_ms == CLOCK_UNKNOWN;
+}
+
 static int start_save(struct table *t, bool clean)
 {
 	struct table_saving *s = &t->saving;
 	struct position p;
 	int rc;
-	struct checkpoint c = {.position = &p, .clean = clean};
-	int64_t now_ms = clock_wall_ms();
+	bool over = questions_are_over(t);
+	struct checkpoint c = {.position = &p, .clean = clean && over};
+	int64_t now_ms = table_now_ms(t);
 	s->horizon_next_ms = now_ms + margin_ms(t);
 	if (s->horizon_want_ms > s->horizon_next_ms)
 		s->horizon_next_ms = s->horizon_want_ms;
@@ -165,6 +178,16 @@ static int start_save(struct table *t, bool clean)
 	return rc;
 }
 
+/* Writing goes on when both are on file: the horizon here, and in the bucket a watermark to resume from without this host. */
+static void unblock(struct table *t)
+{
+	const struct table_saving *s = &t->saving;
+	if (!t->lanes.blocked || s->horizon_ms < s->horizon_want_ms || s->watermark_ms == CLOCK_UNKNOWN)
+		return;
+	lane_block(&t->daemon->lanes, &t->lanes, false);
+	worker_kick(&t->daemon->workers);
+}
+
 static void on_saved(struct checkpoint_saver *saver, int rc, void *arg)
 {
 	struct table *t = arg;
@@ -179,10 +202,7 @@ static void on_saved(struct checkpoint_saver *saver, int rc, void *arg)
 	s->problem[0] = '\0';
 	s->saved_ms = clock_wall_ms();
 	s->horizon_ms = s->horizon_next_ms;
-	if (t->lanes.blocked && s->horizon_ms >= s->horizon_want_ms) {
-		lane_block(&t->daemon->lanes, &t->lanes, false);
-		worker_kick(&t->daemon->workers);
-	}
+	unblock(t);
 }
 
 void table_moved(struct table *t)
@@ -193,11 +213,15 @@ void table_moved(struct table *t)
 bool table_may_write(struct table *t, int64_t event_ms)
 {
 	struct table_saving *s = &t->saving;
-	if (s->horizon_ms != CLOCK_UNKNOWN &&
-	    event_ms <= s->horizon_ms) /* an unknown time is the least: it is always asked about */
+	/* An unknown time is the least: after an unclean stop it is always asked about. */
+	bool covered = s->horizon_ms != CLOCK_UNKNOWN && event_ms <= s->horizon_ms;
+	int64_t now_ms = table_now_ms(t);
+	if (covered && s->watermark_ms != CLOCK_UNKNOWN)
 		return true;
-	s->horizon_want_ms = event_ms > clock_wall_ms() ? event_ms + margin_ms(t) : clock_wall_ms();
 	lane_block(&t->daemon->lanes, &t->lanes, true);
+	if (covered)
+		return false;
+	s->horizon_want_ms = event_ms > now_ms ? event_ms + margin_ms(t) : now_ms;
 	if (!s->saver.busy)
 		start_save(t, false);
 	else
@@ -241,6 +265,7 @@ static void on_watermark(struct aws_op *op, int rc, void *arg)
 		s->problem[0] = '\0';
 	s->watermark_failures = 0;
 	s->watermark_ms = clock_wall_ms();
+	unblock(t);
 }
 
 static void put_watermark(struct table *t)
@@ -259,6 +284,12 @@ static void put_watermark(struct table *t)
 	};
 	s->putting = true;
 	s3_put(&s->op, &put, on_watermark, t);
+}
+
+void table_save_enable(struct table *t)
+{
+	t->saving.enabled = t->saving.dirty = true;
+	put_watermark(t);
 }
 
 void table_save_due(struct table *t, int64_t mono_ms)
@@ -282,12 +313,14 @@ bool table_save_final(struct table *t, bool clean)
 	struct table_saving *s = &t->saving;
 	if (!s->enabled)
 		return true;
-	if (s->saver.busy || s->putting)
+	if (s->saver.busy)
 		return false;
 	if (!s->final_saved) {
 		s->final_saved = true;
 		return start_save(t, clean) < 0;
 	}
+	if (s->putting)
+		return false;
 	if (!s->final_put) {
 		s->final_put = true;
 		put_watermark(t);

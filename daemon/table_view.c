@@ -50,7 +50,7 @@ void table_view(const struct table *t, struct view_table *v)
 	v->complete_through_ms = table_complete_ms(t);
 	v->lag_ms = -1;
 	if (v->complete_through_ms != CLOCK_UNKNOWN) {
-		v->lag_ms = clock_wall_ms() - v->complete_through_ms;
+		v->lag_ms = table_now_ms(t) - v->complete_through_ms;
 		if (v->lag_ms < 0)
 			v->lag_ms = 0;
 	}

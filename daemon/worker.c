@@ -89,12 +89,17 @@ void worker_kick(struct worker_pool *p)
 {
 	struct lane_group *g;
 	struct record *r;
+	/* A record that fails before it is sent comes back here: the loop below goes on with the next, deeper it must not go. */
+	if (p->kicking)
+		return;
+	p->kicking = true;
 	while (!p->stopped && !p->paused && p->busy < p->limit && (r = lane_take(&p->daemon->lanes, &g)) != NULL) {
 		if (table_may_write(worker_table(r), r->event_ms))
 			start(p, r, g);
 		else
 			lane_untake(&p->daemon->lanes, g, r); /* the group is blocked: it does not come again at once */
 	}
+	p->kicking = false;
 }
 
 static void make_idle(struct worker *w)
@@ -204,5 +209,6 @@ void worker_failed(struct worker *w, const struct err *e)
 	lane_retry(&d->lanes, w->group, r, clock_mono_ms(), backoff_delay_ms(e, r->failures));
 	if (!uv_is_active((uv_handle_t *)&d->tick) && !p->stopped)
 		uv_timer_start(&d->tick, on_tick, WHEEL_TICK_MS, WHEEL_TICK_MS);
+	reader_recheck(&d->readers, &t->reads);
 	worker_kick(p);
 }

@@ -47,6 +47,7 @@ struct worker_pool {
 	int64_t cut_mono_ms;	/* when the limit was last halved */
 	bool stopped;
 	bool paused;
+	bool kicking;
 	uv_timer_t pause;
 };
 

@@ -20,7 +20,8 @@ static int make_key(struct worker *w, const char *path, struct err *e)
 	int rc = buf_append_str(&w->key, path);
 	if (rc < 0)
 		return err_set(e, ERR_LIMIT, "prefix is too long for an S3 key");
-	return itemkey_append(&w->key, &worker_table(r)->schema, batch_span(r->batch, r->keys), folder_image(r), e);
+	return itemkey_append(&w->key, &r->batch->shard->stream->schema, batch_span(r->batch, r->keys), folder_image(r),
+			      e);
 }
 
 int write_data_key(struct worker *w, struct err *e)
@@ -76,6 +77,7 @@ static void on_written(struct aws_op *op, int rc, void *arg)
 		return;
 	}
 	if (!is_versioned(op, &e)) {
+		w->record->ask = true;
 		worker_failed(w, &e);
 		return;
 	}

@@ -29,6 +29,8 @@ static int found(const struct worker *w)
 	struct span seq = span_of(w->head.seq);
 	if (!w->head.exists || !seq_valid(seq))
 		return -1; /* of another tool, or written by hand: not by us for this record */
+	if (strcmp(w->head.version_id, "null") == 0)
+		return -1; /* written while versioning was suspended: the next write of that kind would destroy it */
 	int order = strcmp(w->head.stream, label);
 	return order != 0 ? order : seq_cmp(seq, batch_span(r->batch, r->seq));
 }

@@ -50,6 +50,7 @@ struct streams_description {
 	char *label;
 	enum streams_status status;
 	enum streams_view view;
+	char *hash_name, *range_name; /* KeySchema; NULL when not told, range_name also without a sort key */
 	struct streams_shard *shards;
 	size_t nshards;
 	char *last_shard; /* LastEvaluatedShardId, NULL on the last page */

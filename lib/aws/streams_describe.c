@@ -53,6 +53,8 @@ void streams_description_fini(struct streams_description *d)
 	}
 	free(d->shards);
 	free(d->label);
+	free(d->hash_name);
+	free(d->range_name);
 	free(d->last_shard);
 	*d = (struct streams_description){0};
 }
@@ -96,6 +98,22 @@ static void read_shards(struct aws_op *op, const json_t *list, struct streams_de
 	}
 }
 
+static void read_key_schema(struct aws_op *op, const json_t *list, struct streams_description *d)
+{
+	static const char where[] = "StreamDescription.KeySchema[].";
+
+	for (size_t i = 0; i < json_array_size(list) && op->rc == 0; i++) {
+		const json_t *v = json_array_get(list, i);
+		const char *type = aws_json_string(op, v, where, "KeyType", true);
+		char **name = type && strcmp(type, "HASH") == 0 ? &d->hash_name : &d->range_name;
+
+		if (*name)
+			aws_op_fail(op, ERR_CORRUPT, "%sKeyType in the answer is given twice", where);
+		else
+			*name = aws_json_strdup(op, v, where, "AttributeName", true);
+	}
+}
+
 static int parse_description(struct aws_op *op)
 {
 	static const char where[] = "StreamDescription.";
@@ -107,6 +125,7 @@ static int parse_description(struct aws_op *op)
 	d.status = status_parse(aws_json_string(op, v, where, "StreamStatus", true));
 	d.view = streams_view_parse(aws_json_string(op, v, where, "StreamViewType", true));
 	d.last_shard = aws_json_strdup(op, v, where, "LastEvaluatedShardId", false);
+	read_key_schema(op, aws_json_array(op, v, where, "KeySchema", false), &d);
 	read_shards(op, aws_json_array(op, v, where, "Shards", true), &d);
 	if (op->rc == 0)
 		*(struct streams_description *)op->result = d;

@@ -218,7 +218,7 @@ def main():
     parser.add_argument("--build", default=os.environ.get("BUILD", os.path.join(ROOT, "build")))
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--records", type=int, default=64000)
+    parser.add_argument("--records", type=int, default=48000)
     parser.add_argument("rows", nargs="*")
     args = parser.parse_args()
     groups = {

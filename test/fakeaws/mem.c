@@ -91,13 +91,17 @@ void text_printf(struct buf *b, const char *fmt, ...)
 	free(s);
 }
 
+/* RFC 8259's two-letter escapes. */
+static const char short_escapes[] = "\"\\\b\f\n\r\t", short_letters[] = "\"\\bfnrt";
+
 void text_put_json(struct buf *b, const char *s)
 {
 	text_put_n(b, "\"", 1);
 	for (const char *p = s; *p; p++) {
 		unsigned char c = (unsigned char)*p;
-		if (c == '"' || c == '\\')
-			text_printf(b, "\\%c", c);
+		const char *named = strchr(short_escapes, c);
+		if (named)
+			text_printf(b, "\\%c", short_letters[named - short_escapes]);
 		else if (c < 0x20)
 			text_printf(b, "\\u%04x", c);
 		else

@@ -211,7 +211,8 @@ class Bucket:
                 found.setdefault(raw["Key"], []).insert(0, Version(self.name, raw, kind == "DeleteMarker"))
             if not page["IsTruncated"]:
                 return found
-            start = {"KeyMarker": page["NextKeyMarker"], "VersionIdMarker": page.get("NextVersionIdMarker", "")}
+            # The gateway encodes keys and not NextKeyMarker, which boto3 decodes all the same: take the last entry.
+            start = {"KeyMarker": raw["Key"], "VersionIdMarker": raw["VersionId"]}
 
     def keys(self, prefix=""):
         return sorted(self.list(prefix))
@@ -276,7 +277,7 @@ class Daemon:
 
     def __init__(self, servers, bucket, tables, daemon=None, aws=None, s3=None, env=None):
         self.servers, self.bucket = servers, bucket
-        self.folder = tempfile.mkdtemp(prefix="ddb-streamd-daemon.")
+        self.folder = tempfile.mkdtemp(prefix="daemon.", dir=servers.folder)
         self.state_dir = os.path.join(self.folder, "state")
         self.config = os.path.join(self.folder, "ddb-streamd.conf")
         self.log_path = os.path.join(self.folder, "log")

@@ -1,0 +1,131 @@
+/*
+ * model: tables, their streams, shards and records, and every item's history: the truth that a backup is held against.
+ * A table lives on under its name when it is deleted, with its streams and histories, as AWS keeps streams for a day
+ * and a backup keeps versions for ever. Nothing here is freed before the process ends, except images.
+ */
+#ifndef FAKEAWS_MODEL_H
+#define FAKEAWS_MODEL_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/map.h"
+#include "options.h"
+
+/* Attributes as JSON text in the order in which they were written. Shared: the new image of one record is the old of the next. */
+struct image {
+	unsigned refs;
+	size_t len;
+	char text[];
+};
+
+struct image *image_new(const json_t *attributes);
+struct image *image_ref(struct image *i); /* NULL gives NULL */
+void image_unref(struct image *i);
+
+enum event { EVENT_INSERT, EVENT_MODIFY, EVENT_REMOVE };
+const char *event_name(enum event e);
+
+struct record {
+	struct record *next; /* of the same item */
+	struct shard *shard;
+	struct history *item;
+	char *seq;
+	int64_t time_ms;
+	enum event event;
+	bool ttl, trimmed;
+	struct image *keys, *new_image, *old_image; /* images may be NULL */
+};
+
+/* One primary key of one table, for ever. */
+struct history {
+	struct map_node node;
+	char *keys_text; /* canonical */
+	uint64_t place;	 /* in the ring of hashes that shards divide */
+	struct image *keys;
+	struct image *now; /* NULL: there is no such item */
+	struct record *first, *last;
+	size_t records;
+};
+
+struct shard {
+	struct stream *stream;
+	char *id;
+	struct shard *parent, *adjacent; /* NULL: none */
+	uint64_t low, high;		 /* places, both included */
+	char *start_seq, *end_seq;	 /* end_seq NULL: open */
+	int64_t opened_ms, closed_ms;
+	bool hidden;	   /* DescribeStream does not tell of it, and GetShardIterator does not know it */
+	bool unlisted;	   /* DescribeStream does not tell of it */
+	bool gone;	   /* trimmed away with all that it held */
+	struct record **records;
+	size_t n, cap, first; /* records before `first` are trimmed */
+	unsigned empty_pages; /* that are still to be given */
+	unsigned child_empty; /* answers to CHILD_SHARDS that are still to be empty */
+	int64_t window_ms;    /* of the call limit */
+	unsigned calls;
+	/* audit */
+	uint64_t reads, iterators[4];
+};
+
+enum stream_status { STREAM_ENABLING, STREAM_ENABLED, STREAM_DISABLING, STREAM_DISABLED };
+const char *stream_status_name(enum stream_status s);
+
+struct stream {
+	struct table *table;
+	unsigned number; /* of all streams of the server, for iterators */
+	char *arn, *label, *view;
+	enum stream_status status;
+	int64_t created_ms;
+	bool gone; /* ListStreams and all else know it no more */
+	struct shard **shards;
+	size_t n, cap;
+};
+
+struct table {
+	char *name, *id;
+	bool exists;
+	char status[16];
+	int64_t created_ms;
+	char *hash_name, *range_name, hash_type, range_type; /* range_name NULL: none */
+	json_t *description;				     /* AttributeDefinitions, KeySchema, BillingMode as given */
+	struct stream *stream;				     /* the latest, NULL: never had one */
+	struct stream **streams;
+	size_t nstreams, streams_cap;
+	struct map items; /* struct history by keys_text */
+	struct history **list;
+	size_t nitems, items_cap;
+	uint64_t nrecords;
+	unsigned __int128 last_seq;
+	struct options options;
+};
+
+struct fake;
+
+/* NULL when there is none of the name; `exists` may be false. */
+struct table *model_table(struct fake *f, const char *name);
+/* Its entry under this name, made when there is none. */
+struct table *model_table_make(struct fake *f, const char *name);
+struct stream *model_stream(struct fake *f, const char *arn);
+/* The history of these keys (attribute map), made when `make`. */
+struct history *model_item(struct table *t, const json_t *keys, bool make);
+/* A new stream for the table, ENABLED, with `shards` shards that divide the ring evenly. */
+struct stream *model_stream_new(struct fake *f, struct table *t, const char *view, unsigned shards);
+/* Closes every shard and leaves it readable. */
+void model_stream_disable(struct fake *f, struct stream *s);
+
+/*
+ * Makes `now` (NULL: none) the item's state, and appends the record of it to the shard that its place belongs to, if the
+ * table has a stream and there is a change. Takes `now`. The record, or NULL.
+ */
+struct record *model_write(struct fake *f, struct table *t, struct history *item, struct image *now, bool ttl);
+/* Appends a record that says what the caller wants; takes the images. `seq` NULL: the next one. */
+struct record *model_record(struct fake *f, struct shard *s, struct history *item, enum event event,
+			    struct image *old_image, struct image *new_image, const char *seq, int64_t time_ms, bool ttl);
+/* A fresh number, larger than every one before. */
+char *model_next_seq(struct fake *f, struct table *t);
+/* Sequence numbers are compared as numbers: <0, 0, >0. */
+int model_compare_seq(const char *a, const char *b);
+
+#endif
