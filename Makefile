@@ -57,6 +57,7 @@ BENCH_SRC  := $(wildcard test/bench/bench_*.c)
 # Beside the programs lie helpers, which every program of the folder is linked with.
 UNIT_HELP  := $(filter-out $(UNIT_SRC),$(wildcard test/unit/*.c))
 FUZZ_HELP  := $(filter-out $(FUZZ_SRC),$(wildcard test/fuzz/*.c))
+FAKEAWS_SRC := $(wildcard test/fakeaws/*.c)
 BENCH_HELP := $(filter-out $(BENCH_SRC),$(wildcard test/bench/*.c))
 
 PROGRAMS := $(patsubst %/main.c,$(BUILD)/ddb-stream%,$(subst daemon,d,$(subst cli,ctl,$(wildcard daemon/main.c cli/main.c))))
@@ -65,7 +66,7 @@ ARCHIVES := $(BUILD)/libdaemon.a $(BUILD)/libcli.a $(BUILD)/libddb.a
 UNIT     := $(patsubst %.c,$(BUILD)/%,$(UNIT_SRC))
 FUZZ     := $(patsubst %.c,$(BUILD)/%,$(FUZZ_SRC))
 BENCH    := $(patsubst %.c,$(BUILD)/%,$(BENCH_SRC))
-ALL_OBJ  := $(call objects,$(LIB_SRC) $(DAEMON_SRC) $(CLI_SRC) $(wildcard test/unit/*.c test/fuzz/*.c test/bench/*.c))
+ALL_OBJ  := $(call objects,$(LIB_SRC) $(DAEMON_SRC) $(CLI_SRC) $(wildcard test/unit/*.c test/fuzz/*.c test/bench/*.c) $(FAKEAWS_SRC))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -132,6 +133,9 @@ $(UNIT): $(BUILD)/%: $(BUILD)/%.o $(call objects,$(UNIT_HELP)) $(ARCHIVES)
 	$(call link,$(TEST_LIBS))
 $(FUZZ): $(BUILD)/%: $(BUILD)/%.o $(call objects,$(FUZZ_HELP)) $(ARCHIVES)
 	$(call link)
+# A server that judges the programs: of the library it may use lib/base only.
+$(BUILD)/fakeaws: $(call objects,$(FAKEAWS_SRC) $(wildcard lib/base/*.c))
+	$(call link,-lhttp_parser)
 $(BENCH): $(BUILD)/%: $(BUILD)/%.o $(call objects,$(BENCH_HELP)) $(ARCHIVES)
 	$(call link,-lssl)
 # The daemon without its HTTP client: see there.
@@ -155,7 +159,7 @@ demo:
 	@$(MAKE) --no-print-directory all
 	@BUILD=$(BUILD) test/demo.sh
 
-tests: $(UNIT) $(FUZZ)
+tests: $(UNIT) $(FUZZ) $(BUILD)/fakeaws
 benches: $(BENCH) $(BUILD)/test/bench/alloc_count.so
 
 check:

@@ -164,7 +164,11 @@ static int walk(struct run *r, const char *prefix)
 		buf_reset(&marker);
 		char *slash = strchr(p.key + p.skip, '/');
 		if (slash == NULL) {
-			buf_append_str(&marker, p.key);
+			/*
+			 * A marker that is a key itself brings RADOS Gateway back to that key's older versions, and no table's name
+			 * has a character as low as this one.
+			 */
+			buf_printf(&marker, "%s!", p.key);
 			continue;
 		}
 		*slash = '\0';

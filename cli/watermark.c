@@ -91,12 +91,13 @@ void watermark_fini(struct watermark *w)
 bool watermark_covers(const struct watermark *w, int64_t at_ms, char *why, size_t size)
 {
 	char a[CLOCK_ISO_SIZE], b[CLOCK_ISO_SIZE];
-	if (w->since_ms != CLOCK_UNKNOWN && at_ms < w->since_ms) {
-		snprintf(why, size, "the backup began only at %s", clock_iso(a, w->since_ms));
+	/* Just after its start a backup is complete through a moment before it. */
+	if (w->complete_ms == CLOCK_UNKNOWN || (w->since_ms != CLOCK_UNKNOWN && w->complete_ms < w->since_ms)) {
+		snprintf(why, size, "nothing is known to be complete yet");
 		return false;
 	}
-	if (w->complete_ms == CLOCK_UNKNOWN) {
-		snprintf(why, size, "nothing is known to be complete yet");
+	if (w->since_ms != CLOCK_UNKNOWN && at_ms < w->since_ms) {
+		snprintf(why, size, "the backup began only at %s", clock_iso(a, w->since_ms));
 		return false;
 	}
 	if (at_ms > w->complete_ms) {

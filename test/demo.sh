@@ -180,17 +180,17 @@ client show
 say "7. The history of an item"
 show "$build/ddb-streamctl" -c "$work/ddb-streamd.conf" history --table "$table" --key-value order-1
 
-say "8. The table as it was before the mistake"
-show "$build/ddb-streamctl" -c "$work/ddb-streamd.conf" restore --table "$table" --at "$before" --to-file - | tee "$work/restored"
-client check "$work/restored"
-
 if [ -n "${KEEP:-}" ]; then
-	say "Everything runs until you press Enter. Environment: . $work/rgw/env; . $work/dynamodb/env"
+	say "All of it runs until you press Enter. Environment: . $work/rgw/env; . $work/dynamodb/env"
 	read -r _ || true
 fi
 
-say "9. A clean stop"
+say "8. A clean stop"
 kill -TERM $daemon
 wait $daemon
 daemon=
 echo "the daemon drained, saved its checkpoint and ended with status 0"
+
+say "9. The table as it was before the mistake, from the bucket alone"
+show "$build/ddb-streamctl" -c "$work/ddb-streamd.conf" restore --table "$table" --at "$before" --to-file - | tee "$work/restored"
+client check "$work/restored"

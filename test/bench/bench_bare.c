@@ -347,6 +347,26 @@ static void arguments(int argc, char **argv)
 			       "[-m ahead|inline] [-l poll|epoll]");
 }
 
+static void free_all(struct slot *all)
+{
+	for (size_t i = 0; i < slots; i++) {
+		curl_easy_cleanup(all[i].easy);
+		buf_fini(&all[i].put.text);
+	}
+	curl_multi_cleanup(multi);
+	curl_global_cleanup();
+	for (size_t i = 0; i < records; i++) {
+		buf_fini(&bodies[i]);
+		if (puts_ahead)
+			buf_fini(&puts_ahead[i].text);
+	}
+	free(all);
+	free(bodies);
+	free(puts_ahead);
+	sigv4_cleanup();
+	digest_cleanup();
+}
+
 int main(int argc, char **argv)
 {
 	struct slot *all;
@@ -381,5 +401,6 @@ int main(int argc, char **argv)
 	else
 		run_poll();
 	printf("{\"cpu_s\":%.4f}\n", cpu_s() - began_s);
+	free_all(all);
 	return 0;
 }

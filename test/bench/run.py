@@ -6,6 +6,9 @@ Each row that has a reference comes from pairs of runs, ours and the reference i
 ratio is taken pair by pair, so that what else the machine does meanwhile touches both sides alike. The client has the
 first processor to itself as far as can be had, the sink the second one.
 
+The reference signs each request as it sends it; in rows ending in -ahead it had signed all of them before its clock
+started. BENCH_BARE_LOOP=epoll has it use libcurl's multi-socket interface in the place of curl_multi_poll.
+
 usage: test/bench/run.py [--build DIR] [--json] [--pairs N] [--records N] [ROW...]
 """
 import argparse
@@ -171,26 +174,37 @@ def memory(bench):
 
 
 def allocations(bench):
-    """By the difference of two runs, so that what is done once does not count."""
-    def run(records):
+    """
+    By the difference of two runs, so that what is done once does not count. What is ours is counted without libcurl,
+    by bench_own; what libcurl asks for is the rest of a whole run.
+    """
+    preload = os.path.join(bench.build, "test", "bench", "alloc_count.so")
+
+    def counted(run, records):
         path = os.path.join(bench.folder, "allocations")
         if os.path.exists(path):
             os.unlink(path)
-        bench.ours(records=records, env={"LD_PRELOAD": os.path.join(bench.build, "test", "bench", "alloc_count.so"),
-                                         "ALLOC_COUNT": path})
+        run(records, {"LD_PRELOAD": preload, "ALLOC_COUNT": path})
         counts = {}
         with open(path, encoding="ascii") as f:
             for line in f:
                 name, count = line.split()
                 counts[name] = counts.get(name, 0) + int(count)
         return counts
-    few, many = run(bench.records), run(2 * bench.records)
-    each = {name: (many.get(name, 0) - few.get(name, 0)) / bench.records for name in many}
-    yield {"name": "allocations-per-record", "unit": "allocations", "ours": each.pop("program")}
-    for name, count in sorted(each.items(), key=lambda x: -x[1]):
-        if count >= 0.01:
-            library = name.split(".so")[0]
-            yield {"name": f"allocations-per-record-{library}", "unit": "allocations", "ours": count}
+
+    def per_record(run):
+        few, many = counted(run, bench.records), counted(run, 2 * bench.records)
+        return {name: (many[name] - few.get(name, 0)) / bench.records for name in many}
+
+    own_part = per_record(lambda records, env: subprocess.run(
+        [bench.program("bench_own"), "-n", str(records)], check=True, stdout=subprocess.DEVNULL,
+        env={**bench.env, **env}))
+    whole = per_record(lambda records, env: bench.ours(records=records, env=env))
+    libcrypto = sum(n for name, n in own_part.items() if name.startswith("libcrypto"))
+    all_own = sum(own_part.values())
+    for name, count in (("", all_own - libcrypto), ("-libcrypto", libcrypto),
+                        ("-libcurl", sum(whole.values()) - all_own)):
+        yield {"name": "allocations-per-record" + name, "unit": "allocations", "ours": count}
 
 
 def own(bench):

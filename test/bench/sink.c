@@ -11,7 +11,7 @@
 
 #include "load.h"
 
-#define PAGE_BYTES_MAX ((size_t)64 << 20)
+#define PAGE_BYTES_MAX ((size_t)1 << 30)
 #define EVENT_S 1767225600L /* 2026-01-01 */
 
 static void kept(int rc)

@@ -53,16 +53,19 @@ static const char *check_scalar(char type, const json_t *v)
 
 static const char *check_set(char type, const json_t *v)
 {
-	const char *why = json_array_size(v) ? NULL : "One or more parameter values were invalid: An string set may not be empty";
+	const char *why =
+		json_array_size(v) ? NULL : "One or more parameter values were invalid: An string set may not be empty";
 	size_t i, k;
 	json_t *member;
 
-	json_array_foreach(v, i, member) {
+	json_array_foreach(v, i, member)
+	{
 		if (!why)
 			why = check_scalar(type, member);
 		for (k = 0; k < i && !why; k++)
 			if (json_equal(member, json_array_get(v, k)))
-				why = "One or more parameter values were invalid: Input collection contains duplicates.";
+				why = "One or more parameter values were invalid: Input collection contains "
+				      "duplicates.";
 	}
 	return why;
 }
@@ -76,7 +79,8 @@ static const char *check_value(const json_t *v)
 	json_t *member;
 
 	if (json_object_size(v) != 1)
-		return "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes";
+		return "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the "
+		       "supported datatypes";
 	if (strlen(type) == 1 && strchr("SNB", *type))
 		return check_scalar(*type, inner);
 	if (strlen(type) == 2 && strchr("SNB", *type) && type[1] == 'S' && json_is_array(inner))
@@ -86,8 +90,7 @@ static const char *check_value(const json_t *v)
 	if (strcmp(type, "M") == 0)
 		return attr_check(inner);
 	if (strcmp(type, "L") == 0 && json_is_array(inner)) {
-		json_array_foreach(inner, i, member)
-			why = why ? why : check_value(member);
+		json_array_foreach(inner, i, member) why = why ? why : check_value(member);
 		return why;
 	}
 	return "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes";
@@ -100,8 +103,7 @@ const char *attr_check(const json_t *attributes)
 
 	if (!json_is_object(attributes))
 		return "Unexpected token received from parser";
-	json_object_foreach((json_t *)attributes, name, value)
-		why = why ? why : check_value(value);
+	json_object_foreach((json_t *)attributes, name, value) why = why ? why : check_value(value);
 	return why;
 }
 
@@ -122,8 +124,7 @@ static void put_value(struct buf *out, const json_t *v)
 		bool set = strcmp(type, "L") != 0;
 		size_t n = json_array_size(inner);
 		const char **texts = mem_new(n * sizeof(*texts));
-		json_array_foreach(inner, i, member)
-			texts[i] = json_string_value(member);
+		json_array_foreach(inner, i, member) texts[i] = json_string_value(member);
 		if (set && n)
 			qsort(texts, n, sizeof(*texts), compare_text);
 		text_put(out, "[");
@@ -146,8 +147,7 @@ void attr_canonical(struct buf *out, const json_t *attributes)
 	const char **names = mem_new(n * sizeof(*names)), *name;
 	json_t *value;
 
-	json_object_foreach((json_t *)attributes, name, value)
-		names[i++] = name;
+	json_object_foreach((json_t *)attributes, name, value) names[i++] = name;
 	if (n)
 		qsort(names, n, sizeof(*names), compare_text);
 	text_put(out, "{");

@@ -19,11 +19,11 @@ static int64_t number_of(const json_t *rule, const char *name, int64_t otherwise
 	return json_is_integer(v) ? json_integer_value(v) : otherwise;
 }
 
-static const char *const members[] = {"do",	 "service",	  "op",		 "table",     "shard",	     "key",
-				      "iterator", "skip",	  "nth",	 "count",     "p",	     "seed",
-				      "status",	 "code",	  "message",	 "retry_after_s", "delay_ms", "when",
-				      "reset",	 "never",	  "truncate",	 "slow_bytes", "slow_ms",     "garbage",
-				      "crc",	 "date_skew_ms", "name"};
+static const char *const members[] = {"do",	  "service",	  "op",	      "table",	       "shard",	   "key",
+				      "iterator", "skip",	  "nth",      "count",	       "p",	   "seed",
+				      "status",	  "code",	  "message",  "retry_after_s", "delay_ms", "when",
+				      "reset",	  "never",	  "truncate", "slow_bytes",    "slow_ms",  "garbage",
+				      "crc",	  "date_skew_ms", "name"};
 
 /* A misspelt member would be a fault that never comes, and a test that shows nothing. */
 static char *check_members(const json_t *rule)
@@ -31,7 +31,8 @@ static char *check_members(const json_t *rule)
 	const char *name;
 	json_t *value;
 
-	json_object_foreach((json_t *)rule, name, value) {
+	json_object_foreach((json_t *)rule, name, value)
+	{
 		bool known = false;
 		for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
 			known = known || strcmp(name, members[i]) == 0;
@@ -133,9 +134,9 @@ json_t *faults_json(const struct faults *f)
 
 	for (size_t i = 0; i < f->n; i++) {
 		const struct rule *r = f->rules[i];
-		json_array_append_new(all, json_pack("{s:i, s:s?, s:I, s:I, s:I}", "id", (int)r->id, "op", r->op, "matched",
-						     (json_int_t)r->matched, "hits", (json_int_t)r->hits, "left",
-						     (json_int_t)r->count));
+		json_array_append_new(all, json_pack("{s:i, s:s?, s:I, s:I, s:I}", "id", (int)r->id, "op", r->op,
+						     "matched", (json_int_t)r->matched, "hits", (json_int_t)r->hits,
+						     "left", (json_int_t)r->count));
 	}
 	return all;
 }

@@ -12,7 +12,8 @@
 struct rule {
 	unsigned id;
 	char *service, *op, *table, *shard, *key, *iterator_type; /* NULL: any; table, shard, key: parts of it */
-	int64_t skip, nth, count; /* requests that match and are let be; only this one (0: each); how often (-1: for ever) */
+	int64_t skip, nth,
+		count; /* requests that match and are let be; only this one (0: each); how often (-1: for ever) */
 	double p;
 	uint64_t rng, matched, hits;
 	struct fate fate;

@@ -179,7 +179,8 @@ int model_compare_seq(const char *a, const char *b)
 }
 
 struct record *model_record(struct fake *f, struct shard *s, struct history *item, enum event event,
-			    struct image *old_image, struct image *new_image, const char *seq, int64_t time_ms, bool ttl)
+			    struct image *old_image, struct image *new_image, const char *seq, int64_t time_ms,
+			    bool ttl)
 {
 	struct record *r = mem_new(sizeof(*r));
 

@@ -56,9 +56,9 @@ struct shard {
 	uint64_t low, high;		 /* places, both included */
 	char *start_seq, *end_seq;	 /* end_seq NULL: open */
 	int64_t opened_ms, closed_ms;
-	bool hidden;	   /* DescribeStream does not tell of it, and GetShardIterator does not know it */
-	bool unlisted;	   /* DescribeStream does not tell of it */
-	bool gone;	   /* trimmed away with all that it held */
+	bool hidden;   /* DescribeStream does not tell of it, and GetShardIterator does not know it */
+	bool unlisted; /* DescribeStream does not tell of it */
+	bool gone;     /* trimmed away with all that it held */
 	struct record **records;
 	size_t n, cap, first; /* records before `first` are trimmed */
 	unsigned empty_pages; /* that are still to be given */
@@ -122,7 +122,8 @@ void model_stream_disable(struct fake *f, struct stream *s);
 struct record *model_write(struct fake *f, struct table *t, struct history *item, struct image *now, bool ttl);
 /* Appends a record that says what the caller wants; takes the images. `seq` NULL: the next one. */
 struct record *model_record(struct fake *f, struct shard *s, struct history *item, enum event event,
-			    struct image *old_image, struct image *new_image, const char *seq, int64_t time_ms, bool ttl);
+			    struct image *old_image, struct image *new_image, const char *seq, int64_t time_ms,
+			    bool ttl);
 /* A fresh number, larger than every one before. */
 char *model_next_seq(struct fake *f, struct table *t);
 /* Sequence numbers are compared as numbers: <0, 0, >0. */

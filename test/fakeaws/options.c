@@ -16,9 +16,27 @@ struct option {
 	const char *names[5]; /* of KIND_NAME, in the order of the enum */
 };
 
-#define NUMBER(field, least, most) {#field, KIND_NUMBER, offsetof(struct options, field), (least), (most), {NULL}}
-#define BOOL(field) {#field, KIND_BOOL, offsetof(struct options, field), 0, 1, {NULL}}
-#define NAME(field, ...) {#field, KIND_NAME, offsetof(struct options, field), 0, 0, {__VA_ARGS__}}
+#define NUMBER(field, least, most)                                                     \
+	{                                                                              \
+#field, KIND_NUMBER, offsetof(struct options, field), (least), (most), \
+		{                                                                      \
+			NULL                                                           \
+		}                                                                      \
+	}
+#define BOOL(field)                                                       \
+	{                                                                 \
+#field, KIND_BOOL, offsetof(struct options, field), 0, 1, \
+		{                                                         \
+			NULL                                              \
+		}                                                         \
+	}
+#define NAME(field, ...)                                                  \
+	{                                                                 \
+#field, KIND_NAME, offsetof(struct options, field), 0, 0, \
+		{                                                         \
+			__VA_ARGS__                                       \
+		}                                                         \
+	}
 
 static const struct option options[] = {
 	NUMBER(shards, 1, 100000),
@@ -99,7 +117,8 @@ char *options_set(struct options *o, const json_t *values)
 	const char *name;
 	json_t *value;
 
-	json_object_foreach((json_t *)values, name, value) {
+	json_object_foreach((json_t *)values, name, value)
+	{
 		const struct option *op = find(name);
 		char *wrong = op ? set_one(&changed, op, value) : mem_printf("there is no option '%s'", name);
 		if (wrong)

@@ -11,7 +11,15 @@
 #include "base/buf.h"
 #include "uri.h"
 
-enum service { SERVICE_NONE, SERVICE_DYNAMODB, SERVICE_STREAMS, SERVICE_S3, SERVICE_STS, SERVICE_IMDS, SERVICE_CONTROL };
+enum service {
+	SERVICE_NONE,
+	SERVICE_DYNAMODB,
+	SERVICE_STREAMS,
+	SERVICE_S3,
+	SERVICE_STS,
+	SERVICE_IMDS,
+	SERVICE_CONTROL
+};
 #define SERVICES 7
 
 struct request {
@@ -28,10 +36,10 @@ struct request {
 	/* What it is about, for faults and for the audit; found before anything is done. "" where it does not apply. */
 	enum service service;
 	char op[48];
-	char table[256];  /* or bucket */
+	char table[256]; /* or bucket */
 	char shard[256];
-	char key[1200];	  /* S3's key, or the item's as canonical JSON (cut) */
-	json_t *json;	  /* the body of DynamoDB's calls; NULL when it is not an object */
+	char key[1200];		   /* S3's key, or the item's as canonical JSON (cut) */
+	json_t *json;		   /* the body of DynamoDB's calls; NULL when it is not an object */
 	const char *iterator_type; /* GetRecords: how its iterator began */
 	size_t records;		   /* GetRecords: how many it gave */
 };
@@ -40,9 +48,9 @@ struct reply {
 	int status;
 	struct buf headers; /* "Name: value\r\n" lines, without Content-Length and Date */
 	struct buf body;
-	char code[64];	    /* of the error, for the audit */
-	bool wants_crc;	    /* DynamoDB: x-amz-crc32, and gzip for those who accept it */
-	int crc;	    /* enum crc_mode */
+	char code[64];	/* of the error, for the audit */
+	bool wants_crc; /* DynamoDB: x-amz-crc32, and gzip for those who accept it */
+	int crc;	/* enum crc_mode */
 	bool gzip;
 };
 

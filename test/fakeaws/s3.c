@@ -65,7 +65,9 @@ static const char *operation(const struct request *r)
 	if (!r->key[0]) {
 		bool versioning = request_query(r, "versioning") != NULL;
 		if (get)
-			return versioning ? "GetBucketVersioning" : request_query(r, "versions") ? "ListObjectVersions" : "";
+			return versioning		      ? "GetBucketVersioning"
+			       : request_query(r, "versions") ? "ListObjectVersions"
+							      : "";
 		if (put)
 			return versioning ? "PutBucketVersioning" : r->query.n ? "" : "CreateBucket";
 		return strcmp(r->method, "HEAD") == 0 ? "HeadBucket" : "";
@@ -184,7 +186,8 @@ void s3_answer(struct fake *f, struct request *r, struct reply *a)
 	else if (strcmp(op, "CreateBucket") == 0)
 		create_bucket(f, r, a);
 	else if (!*op)
-		s3_error(r, a, 501, "NotImplemented", "A header or query you provided implies functionality that is not implemented.");
+		s3_error(r, a, 501, "NotImplemented",
+			 "A header or query you provided implies functionality that is not implemented.");
 	else if (!b)
 		s3_error(r, a, 404, "NoSuchBucket", "The specified bucket does not exist");
 	else if (strcmp(op, "GetBucketVersioning") == 0)

@@ -14,7 +14,7 @@ struct s3_version {
 	uint64_t request;
 	struct pairs meta; /* x-amz-meta-*, names without that */
 	char *content_type;
-	char etag[35];	  /* with quotes */
+	char etag[35]; /* with quotes */
 	char sha256[65];
 	char *body;
 	size_t len;
@@ -24,6 +24,7 @@ struct s3_object {
 	struct map_node node;
 	char *key;
 	struct s3_version **versions; /* oldest first */
+	uint64_t verified;	      /* number of the request that compared it last: see verify.c */
 	size_t n, cap;
 };
 
@@ -46,11 +47,11 @@ struct s3 {
 	bool ignore_conditions; /* If-None-Match and If-Match mean nothing */
 	bool plain_next_marker; /* NextKeyMarker is not encoded */
 	bool allow_version_delete;
-	bool marker_get_404;	/* GET of a marker's version: 404, not 405 */
-	bool no_marker_header;	/* no x-amz-delete-marker with a 404 */
-	bool skew_markers;	/* a delete marker's LastModified is a second early */
-	int64_t list_page;	/* most versions of a page */
-	bool list_random;	/* pages of random length up to that */
+	bool marker_get_404;   /* GET of a marker's version: 404, not 405 */
+	bool no_marker_header; /* no x-amz-delete-marker with a 404 */
+	bool skew_markers;     /* a delete marker's LastModified is a second early */
+	int64_t list_page;     /* most versions of a page */
+	bool list_random;      /* pages of random length up to that */
 };
 
 struct fake;

@@ -188,7 +188,8 @@ void s3_list_versions(struct fake *f, struct s3_bucket *b, struct request *r, st
 		char *end;
 		long n = strtol(max, &end, 10);
 		if (*end || n < 0) {
-			s3_error(r, a, 400, "InvalidArgument", "Provided max-keys not an integer or within integer range");
+			s3_error(r, a, 400, "InvalidArgument",
+				 "Provided max-keys not an integer or within integer range");
 			return;
 		}
 		l.max = n < PAGE_MAX ? n : PAGE_MAX;

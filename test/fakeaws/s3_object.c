@@ -93,16 +93,18 @@ static bool check_condition(const struct fake *f, const struct s3_object *o, con
 	if (f->s3.ignore_conditions)
 		return true;
 	if (none && strcmp(none, "*") != 0) {
-		s3_error(r, a, 501, "NotImplemented", "A header you provided implies functionality that is not implemented");
+		s3_error(r, a, 501, "NotImplemented",
+			 "A header you provided implies functionality that is not implemented");
 		return false;
 	}
 	if (match && !there) {
 		s3_error(r, a, 404, "NoSuchKey", "The specified key does not exist.");
 		return false;
 	}
-	if ((none && there) || (match && strcmp(match, v->etag) != 0 && strcmp(match, "*") != 0 &&
-				strncmp(match, v->etag + 1, 32) != 0)) {
-		s3_error(r, a, 412, "PreconditionFailed", "At least one of the pre-conditions you specified did not hold");
+	if ((none && there) ||
+	    (match && strcmp(match, v->etag) != 0 && strcmp(match, "*") != 0 && strncmp(match, v->etag + 1, 32) != 0)) {
+		s3_error(r, a, 412, "PreconditionFailed",
+			 "At least one of the pre-conditions you specified did not hold");
 		return false;
 	}
 	return true;
@@ -134,7 +136,8 @@ void s3_put_object(struct fake *f, struct s3_bucket *b, struct request *r, struc
 		return;
 	}
 	if (!take_meta(NULL, r)) {
-		s3_error(r, a, 400, "MetadataTooLarge", "Your metadata headers exceed the maximum allowed metadata size");
+		s3_error(r, a, 400, "MetadataTooLarge",
+			 "Your metadata headers exceed the maximum allowed metadata size");
 		return;
 	}
 	if (!check_md5(r, a) || !check_condition(f, s3_object_find(b, r->key), r, a))

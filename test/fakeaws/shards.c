@@ -83,8 +83,8 @@ struct shard *shards_merge(struct fake *f, struct shard *a, struct shard *b)
 		return NULL;
 	shards_close(f, a);
 	shards_close(f, b);
-	struct shard *child = open_shard(f, a->stream, a, a->low < b->low ? a->low : b->low,
-					 a->high > b->high ? a->high : b->high);
+	struct shard *child =
+		open_shard(f, a->stream, a, a->low < b->low ? a->low : b->low, a->high > b->high ? a->high : b->high);
 	child->adjacent = b;
 	return child;
 }

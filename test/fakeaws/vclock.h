@@ -15,7 +15,7 @@ struct vclock {
 	bool frozen;
 	int64_t frozen_at_ms;
 	int64_t skew_ms[SERVICES];
-	bool real_date; /* Date headers follow the host's clock */
+	bool real_date;	   /* Date headers follow the host's clock */
 	bool virtual_auth; /* signatures are held against this clock, not the host's */
 };
 

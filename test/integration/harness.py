@@ -130,7 +130,7 @@ class Servers:
         os.kill(pid, signal.SIGSTOP if frozen else signal.SIGCONT)
 
     def new_bucket(self, versioning="Enabled", public=False):
-        """`public` lets http_get() read without signing, for tests that read thousands of versions."""
+        """`public` lets fill_meta_public() read without signing, for tests with thousands of versions."""
         name = "b-" + secrets.token_hex(6)
         self.s3.create_bucket(Bucket=name)
         if versioning:
@@ -230,17 +230,19 @@ class Bucket:
             v.body, v.meta, v.content_type = answer["Body"].read(), answer["Metadata"], answer["ContentType"]
         return v
 
-    def fill_public(self, versions):
-        """As fill(), of many, without signing: for a bucket made with public=True."""
-        host = urllib.parse.urlsplit(self.servers.s3_url).netloc
-        connection = http.client.HTTPConnection(host, timeout=60)
+    def fill_meta_public(self, versions):
+        """
+        Metadata of many, without signing: for a bucket made with public=True. By HEAD, which is 40 ms faster each than
+        GET, whose body the gateway sends in a packet of its own; the ETag of the listing is the MD5 of the body.
+        """
+        connection = http.client.HTTPConnection(urllib.parse.urlsplit(self.servers.s3_url).netloc, timeout=60)
         for v in versions:
             if v.marker:
                 continue
-            connection.request("GET", f"/{self.name}/{urllib.parse.quote(v.key, safe='/')}?versionId={v.id}")
+            connection.request("HEAD", f"/{self.name}/{urllib.parse.quote(v.key, safe='/')}?versionId={v.id}")
             answer = connection.getresponse()
-            v.body = answer.read()
-            assert answer.status == 200, f"GET of {v} says {answer.status}"
+            answer.read()
+            assert answer.status == 200, f"HEAD of {v} says {answer.status}"
             v.content_type = answer.getheader("Content-Type")
             v.meta = {k.lower()[len("x-amz-meta-"):]: x for k, x in answer.getheaders()
                       if k.lower().startswith("x-amz-meta-")}

@@ -42,6 +42,7 @@ static void start_table(struct daemon_fixture *f)
 
 struct daemon_fixture *daemon_fixture_new(void)
 {
+	const struct http_options http = {.connections = 1};
 	struct daemon_fixture *f = calloc(1, sizeof(*f));
 	struct err e;
 
@@ -54,9 +55,13 @@ struct daemon_fixture *daemon_fixture_new(void)
 	f->conf.tables = &f->conf_table;
 	f->conf.ntables = 1;
 	f->conf.bucket = "backup";
+	f->conf.memory_limit_bytes = MEMORY_BYTES;
 	f->d.conf = &f->conf;
 	f->d.phase = DAEMON_RUNNING;
 	assert_int_equal(uv_loop_init(&f->d.loop), 0);
+	f->d.aws.loop = &f->d.loop;
+	f->d.aws.http = http_new(&f->d.loop, &http, &e);
+	assert_non_null(f->d.aws.http);
 	f->d.canon = canon_new((size_t)1 << 20);
 	assert_non_null(f->d.canon);
 	lanes_init(&f->d.lanes, clock_mono_ms());
@@ -93,6 +98,8 @@ void daemon_fixture_free(struct daemon_fixture *f)
 	uv_close((uv_handle_t *)&f->d.tick, NULL);
 	uv_close((uv_handle_t *)&f->d.workers.pause, NULL);
 	table_discover_stop(&f->t);
+	uv_run(&f->d.loop, UV_RUN_NOWAIT);
+	http_free(f->d.aws.http);
 	uv_run(&f->d.loop, UV_RUN_DEFAULT);
 	table_discover_fini(&f->t);
 	assert_int_equal(uv_loop_close(&f->d.loop), 0);
@@ -179,7 +186,10 @@ void daemon_fixture_acknowledge(struct record *r)
 
 void daemon_fixture_reading(struct shard *s)
 {
-	shard_start(s);
+	if (s->state == SHARD_WAITING)
+		shard_start(s);
+	if (s->state == SHARD_READING)
+		return;
 	uv_timer_stop(&s->timer);
 	shard_move(s, SHARD_QUEUED);
 	shard_move(s, SHARD_READING);

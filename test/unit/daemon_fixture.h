@@ -44,7 +44,7 @@ struct batch *daemon_fixture_read(struct daemon_fixture *f, struct shard *s, con
 /* S3 has the record. It, and its batch, may be gone afterwards. */
 void daemon_fixture_acknowledge(struct record *r);
 
-/* The shard's state as after a request was begun: it was waiting before. */
+/* The shard's state is as after a request was begun: it was waiting or resting before. */
 void daemon_fixture_reading(struct shard *s);
 
 #endif

@@ -342,7 +342,9 @@ static void test_model(void **state)
 	uint64_t asked = 0, count = 0;
 	for (unsigned long n = 0; n < histories(); n++) {
 		seed = UINT64_C(0x9e3779b97f4a7c15) * (n + 1);
-		w = (struct world){.whole_seconds = chance(50), .page_size = page_sizes[n % 4], .nitems = 1 + draw(ITEMS_MAX)};
+		w = (struct world){.whole_seconds = chance(50),
+				   .page_size = page_sizes[n % 4],
+				   .nitems = 1 + draw(ITEMS_MAX)};
 		for (size_t i = 0; i < w.nitems; i++) {
 			do
 				make_item(&w, &w.items[i]);

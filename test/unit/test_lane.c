@@ -152,11 +152,11 @@ static void test_a_blocked_group_starts_nothing(void **state)
 
 	(void)state;
 	push(&a, 0, 1);
+	push(&a2, 0, 2);
 	push(&b, 1, 1);
 	assert_ptr_equal(take(), &a);
 	lane_block(&lanes, &groups[0], true);
 	lane_untake(&lanes, &groups[0], &a.r);
-	push(&a2, 0, 2);
 	assert_ptr_equal(take(), &b); /* others go on */
 	assert_null(take());
 	lane_block(&lanes, &groups[0], true); /* twice is no more than once */

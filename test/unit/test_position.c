@@ -24,6 +24,7 @@ static struct position_shard shards[] = {
 	{.id = "shardId-3",
 	 .parent = "shardId-1",
 	 .seq = "000000000000000000000000000000000000000000000007", /* SEQ_DIGITS_MAX digits */
+	 .latest = true,
 	 .complete_ms = T0 + 1},
 };
 
@@ -96,6 +97,7 @@ static void assert_same(const struct position *a, const struct position *b)
 			assert_text(s->shards[k].parent, t->shards[k].parent);
 			assert_text(s->shards[k].seq, t->shards[k].seq);
 			assert_int_equal(s->shards[k].finished, t->shards[k].finished);
+			assert_int_equal(s->shards[k].latest, t->shards[k].latest);
 			assert_true(s->shards[k].complete_ms == t->shards[k].complete_ms);
 		}
 	}
