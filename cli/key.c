@@ -110,7 +110,7 @@ static int keys_from_values(const struct options *o, const struct schema *sc, st
 					 sc->names[1]);
 		return cli_usage("--key-value: table %s has no sort key", o->table);
 	}
-	for (size_t i = 0; i < sc->n; i++)
+	for (size_t i = 0; i < sc->n && i < 2; i++)
 		json_object_set_new(keys, sc->names[i], json_pack("{s:s}", sc->types[i], values[i]));
 	char *text = json_object_size(keys) == sc->n ? json_dumps(keys, JSON_COMPACT) : NULL;
 	int rc = text != NULL ? buf_append_str(out, text) : -ERR_INVALID;

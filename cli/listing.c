@@ -137,12 +137,17 @@ static void on_page(struct aws_op *op, int rc, void *arg)
 	struct listing_side *s = arg;
 	struct listing *l = s->listing;
 	struct err e = op->err;
-	struct merge_page *page = NULL;
-	if (rc == 0) {
-		page = merge_page_new();
-		rc = page != NULL ? read_page(s, page, &e) : err_set(&e, ERR_SYSTEM, "out of memory");
-	}
-	if (rc < 0) {
+	struct merge_page *page = rc == 0 ? merge_page_new() : NULL;
+	if (page != NULL)
+		rc = read_page(s, page, &e);
+	else if (rc == 0)
+		rc = err_set(&e, ERR_SYSTEM, "out of memory");
+	if (page != NULL && rc == 0) {
+		l->pages++;
+		l->versions += page->n;
+		s->ahead = page;
+		s->last = page->last;
+	} else {
 		merge_page_free(page);
 		int wait_ms = session_retry_ms(&e, ++s->attempts);
 		if (wait_ms >= 0) {
@@ -151,11 +156,6 @@ static void on_page(struct aws_op *op, int rc, void *arg)
 		}
 		l->err = e;
 		l->rc = rc;
-	} else {
-		l->pages++;
-		l->versions += page->n;
-		s->ahead = page;
-		s->last = page->last;
 	}
 	s->busy = false;
 	l->wake(l->arg);

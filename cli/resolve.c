@@ -104,6 +104,7 @@ static int compare_own(const struct item_facts *a, const struct item_facts *b)
 /* The last change by sequence number among the entries from the fence to `last`. */
 static void find_own(struct view *v, size_t last)
 {
+	const struct item_facts *best = NULL;
 	v->own = v->own_top = NONE;
 	for (size_t i = v->fence; i < v->it->norder && i <= last; i++) {
 		const struct item_facts *f = facts_at(v, i);
@@ -111,8 +112,10 @@ static void find_own(struct view *v, size_t last)
 			continue;
 		if (v->own_top == NONE)
 			v->own_top = i;
-		if (v->own == NONE || compare_own(f, facts_at(v, v->own)) > 0)
+		if (best == NULL || compare_own(f, best) > 0) {
+			best = f;
 			v->own = i;
+		}
 	}
 }
 

@@ -22,7 +22,7 @@ struct restore_item {
 	struct buf line;
 	bool ready;
 	char problem[400]; /* "": none */
-	TAILQ_ENTRY(restore_item) link;
+	STAILQ_ENTRY(restore_item) link;
 };
 
 struct question {
@@ -203,7 +203,7 @@ static void begin(struct restore *r, struct item *item)
 	ri->restore = r;
 	ri->item = item;
 	buf_init(&ri->line, ITEM_MAX + 64);
-	TAILQ_INSERT_TAIL(&r->items, ri, link);
+	STAILQ_INSERT_TAIL(&r->items, ri, link);
 	r->nitems++;
 	for (size_t i = 0; i < ITEM_SIDES; i++) {
 		buf_init(&ri->keys[i], KEY_MAX);
@@ -230,6 +230,7 @@ static void say_problem(const struct restore_item *ri)
 	cli_say("%s: %s", shown, ri->problem);
 }
 
+/* The first of the queue, which is ready. */
 static void write_item(struct restore *r, struct restore_item *ri)
 {
 	struct err e;
@@ -246,20 +247,25 @@ static void write_item(struct restore *r, struct restore_item *ri)
 		r->progress.items = ++r->written;
 		r->progress.bytes = r->sink.bytes;
 	}
-	TAILQ_REMOVE(&r->items, ri, link);
+	STAILQ_REMOVE_HEAD(&r->items, link);
 	r->nitems--;
 	free_item(ri);
+}
+
+static void write_ready(struct restore *r)
+{
+	struct restore_item *ri;
+	while (!r->done && (ri = STAILQ_FIRST(&r->items)) != NULL && ri->ready)
+		write_item(r, ri);
 }
 
 /* Moves everything on as far as it can. */
 static void pump(void *arg)
 {
 	struct restore *r = arg;
-	struct restore_item *ri;
 	struct item *item;
 	struct err e;
-	while (!r->done && (ri = TAILQ_FIRST(&r->items)) != NULL && ri->ready)
-		write_item(r, ri);
+	write_ready(r);
 	while (!r->done && !r->listed && r->nitems < RESTORE_WINDOW && r->bytes < RESTORE_WINDOW_BYTES) {
 		int rc = listing_next(&r->listing, &item, &e);
 		if (rc == MERGE_WAIT)
@@ -270,8 +276,7 @@ static void pump(void *arg)
 			r->listed = true;
 		else
 			begin(r, item);
-		while (!r->done && (ri = TAILQ_FIRST(&r->items)) != NULL && ri->ready)
-			write_item(r, ri);
+		write_ready(r);
 	}
 	if (r->listed && r->nitems == 0)
 		r->done = true;
@@ -291,7 +296,7 @@ int restore_init(struct restore *r, struct session *s, int64_t at_ms, const char
 		 const char *to_file, struct err *e)
 {
 	*r = (struct restore){.session = s, .at_ms = at_ms, .folders = s->table->tenant_attribute != NULL};
-	TAILQ_INIT(&r->items);
+	STAILQ_INIT(&r->items);
 	r->canon = canon_new(ITEM_MAX);
 	if (r->canon == NULL)
 		return err_set(e, ERR_SYSTEM, "out of memory");
@@ -330,8 +335,8 @@ void restore_fini(struct restore *r)
 	fetch_fini(&r->fetch);
 	listing_fini(&r->listing);
 	uv_run(&r->session->loop, UV_RUN_NOWAIT);
-	while ((ri = TAILQ_FIRST(&r->items)) != NULL) {
-		TAILQ_REMOVE(&r->items, ri, link);
+	while ((ri = STAILQ_FIRST(&r->items)) != NULL) {
+		STAILQ_REMOVE_HEAD(&r->items, link);
 		free_item(ri);
 	}
 	sink_close(&r->sink);

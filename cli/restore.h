@@ -30,7 +30,7 @@ struct restore {
 	struct canon *canon;
 	struct sink sink;
 	struct progress progress;
-	TAILQ_HEAD(restore_items, restore_item) items; /* in the order of the listing */
+	STAILQ_HEAD(restore_items, restore_item) items; /* in the order of the listing */
 	size_t nitems;
 	size_t bytes; /* of bodies that wait */
 	bool listed;  /* to the end */

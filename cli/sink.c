@@ -21,13 +21,11 @@ int sink_open(struct sink *s, const char *path, struct err *e)
 		return err_set(e, ERR_SYSTEM, "out of memory");
 	/* Items are nobody else's business. */
 	int fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	int rc = 0;
-	if (fd < 0 && errno == EEXIST)
-		rc = err_set(e, ERR_CONFLICT, "%s exists: another run writes it, or one was killed; then remove it",
-			     part);
-	else if (fd < 0)
-		rc = err_errno(e, errno, "%s", part);
-	if (rc < 0) {
+	if (fd < 0) {
+		int rc = errno == EEXIST
+				 ? err_set(e, ERR_CONFLICT,
+					   "%s exists: another run writes it, or one was killed; then remove it", part)
+				 : err_errno(e, errno, "%s", part);
 		free(part);
 		return rc;
 	}
@@ -35,7 +33,7 @@ int sink_open(struct sink *s, const char *path, struct err *e)
 	s->path = path;
 	s->file = fdopen(fd, "w");
 	if (s->file == NULL) {
-		rc = err_errno(e, errno, "%s", part);
+		int rc = err_errno(e, errno, "%s", part);
 		close(fd);
 		sink_close(s);
 		return rc;

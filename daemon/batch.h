@@ -27,6 +27,7 @@ struct batch {
 	size_t writing;	   /* records that a worker has: their bytes may not move */
 	char last_seq[SEQ_DIGITS_MAX +
 		      1];      /* durable through here once `open` is 0; later batches may have been merged in */
+	int64_t floor_ms;      /* what its shard was complete through when it came: for records without an event time */
 	int64_t last_event_ms; /* newest event time it stands for, CLOCK_UNKNOWN when none is known */
 	size_t bytes;	       /* of memory: body, records, itself */
 	bool compacted;

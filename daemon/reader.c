@@ -78,6 +78,12 @@ static bool reserve(struct reader_queue *q, size_t bytes)
 	return q->used_bytes == 0 || q->used_bytes + bytes <= q->limit_bytes;
 }
 
+/* What waits for a worker, and what the answers in flight will add to it. */
+static bool is_ahead(const struct reader_queue *q, size_t records)
+{
+	return q->table->lanes.nready + q->expect_records >= records;
+}
+
 /* Half of the share at most, so that one record that cannot be written does not end all reading; unless one record needs more. */
 static size_t wanted(const struct reader_queue *q, const struct shard *s)
 {
@@ -91,7 +97,7 @@ static void serve(struct reader_pool *p)
 		struct reader_queue *q = TAILQ_FIRST(&p->turn);
 		struct shard *s = TAILQ_FIRST(&q->shards);
 		size_t want = wanted(q, s);
-		q->ahead = q->table->lanes.nready >= p->ahead_records;
+		q->ahead = is_ahead(q, p->ahead_records);
 		q->full = !q->ahead && !reserve(q, want);
 		if (q->ahead || q->full) {
 			take_turns(p, q);
@@ -105,6 +111,8 @@ static void serve(struct reader_pool *p)
 		TAILQ_REMOVE(&p->free, r, link);
 		p->busy++;
 		q->used_bytes += want;
+		q->expect_records += s->expect_records;
+		r->expect_records = s->expect_records;
 		r->reserved_bytes = want;
 		r->table = q->table;
 		r->shard = s;
@@ -134,7 +142,8 @@ void reader_release(struct reader *r, size_t keep_bytes)
 	size_t reserved = r->reserved_bytes;
 	/* An answer may come out larger than what was reserved by its record array: the share is passed once, then reading pauses. */
 	q->used_bytes += keep_bytes;
-	r->reserved_bytes = 0;
+	q->expect_records -= r->expect_records;
+	r->reserved_bytes = r->expect_records = 0;
 	r->shard = NULL;
 	r->table = NULL;
 	p->busy--;
@@ -144,7 +153,7 @@ void reader_release(struct reader *r, size_t keep_bytes)
 
 void reader_recheck(struct reader_pool *p, struct reader_queue *q)
 {
-	if (!q->ahead || q->table->lanes.nready >= p->ahead_records / 2)
+	if (!q->ahead || is_ahead(q, p->ahead_records / 2))
 		return;
 	q->ahead = false;
 	take_turns(p, q);
@@ -155,6 +164,7 @@ void reader_give_back(struct reader_pool *p, struct reader_queue *q, size_t byte
 {
 	q->used_bytes -= bytes;
 	q->full = false;
+	q->ahead = q->ahead && is_ahead(q, p->ahead_records / 2);
 	take_turns(p, q);
 	serve(p);
 }

@@ -28,6 +28,7 @@ struct reader {
 	struct shard *shard; /* NULL when free, or when the shard went away meanwhile */
 	struct buf iterator;
 	size_t reserved_bytes; /* of the table's share */
+	size_t expect_records; /* counted in the queue's */
 	struct table *table;   /* whose share it is */
 };
 
@@ -39,8 +40,9 @@ struct reader_queue {
 	struct shard_queue shards;
 	struct table *table;
 	size_t used_bytes, limit_bytes;
-	bool full;  /* a shard waits for memory */
-	bool ahead; /* a shard waits until fewer records wait for a worker */
+	size_t expect_records; /* of the answers in flight */
+	bool full;	       /* a shard waits for memory */
+	bool ahead;	       /* a shard waits until fewer records wait for a worker */
 	bool in_turn;
 };
 
@@ -61,6 +63,7 @@ struct reader_pool {
  * this many times the number of workers; what waits behind an older record of its item, or to be tried again, does not count.
  */
 #define READER_AHEAD_RECORDS 2000
+#define READER_EXPECT_RECORDS 250 /* of a shard that was not read before */
 #define READER_AHEAD_WORKERS 8
 
 int reader_pool_init(struct reader_pool *p, struct aws *aws, size_t n, size_t workers, struct err *e);

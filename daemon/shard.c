@@ -59,6 +59,7 @@ struct shard *shard_new(struct stream *st, const char *id, const char *parent)
 	s->state = SHARD_WAITING;
 	s->durable_event_ms = s->complete_ms = s->read_began_ms = CLOCK_UNKNOWN;
 	s->reserve_bytes = READER_RESERVE_BYTES;
+	s->expect_records = READER_EXPECT_RECORDS;
 	buf_init(&s->iterator, STREAMS_ITERATOR_MAX);
 	TAILQ_INIT(&s->batches);
 	uv_timer_init(&st->table->daemon->loop, &s->timer);
@@ -195,6 +196,15 @@ static void merge_into_previous(struct shard *s, struct batch *b)
 	drop_batch(s, b);
 }
 
+void shard_take(struct shard *s, struct batch *b)
+{
+	b->shard = s;
+	b->floor_ms = shard_complete_ms(s);
+	memcpy(s->read_seq, b->last_seq, sizeof(s->read_seq));
+	TAILQ_INSERT_TAIL(&s->batches, b, link);
+	s->open_records += b->nrecords;
+}
+
 void shard_durable(struct shard *s, struct record *r)
 {
 	struct batch *b = r->batch;
@@ -221,6 +231,21 @@ void shard_durable(struct shard *s, struct record *r)
 	}
 }
 
+/* The least of what the open records of a batch leave as complete. */
+static int64_t batch_complete_ms(const struct batch *b)
+{
+	int64_t least = INT64_MAX;
+	for (size_t i = b->first_open; i < b->nrecords; i++) {
+		const struct record *r = &b->records[i];
+		if (r->state == RECORD_DURABLE)
+			continue;
+		int64_t ms = r->event_ms != CLOCK_UNKNOWN ? r->event_ms - 1 : b->floor_ms;
+		if (ms < least)
+			least = ms;
+	}
+	return least;
+}
+
 int64_t shard_complete_ms(const struct shard *s)
 {
 	const struct batch *b;
@@ -228,16 +253,11 @@ int64_t shard_complete_ms(const struct shard *s)
 	/* Event times need not grow with the sequence: the least of all that is open counts. */
 	TAILQ_FOREACH(b, &s->batches, link)
 	{
-		size_t i = b == TAILQ_FIRST(&s->batches) ? b->first_open : 0;
-		for (; i < b->nrecords; i++) {
-			const struct record *r = &b->records[i];
-			if (r->state != RECORD_DURABLE && r->event_ms != CLOCK_UNKNOWN && r->event_ms < least)
-				least = r->event_ms;
-		}
+		int64_t ms = batch_complete_ms(b);
+		if (ms < least)
+			least = ms;
 	}
-	if (least == INT64_MAX)
-		return s->complete_ms;
-	return least - 1;
+	return least == INT64_MAX ? s->complete_ms : least;
 }
 
 /* Something of the record may be in S3: it was written, or its answer was lost, or it is one of the last run's. */

@@ -42,14 +42,16 @@ struct shard {
 	char *id;
 	char *parent; /* NULL: none */
 	enum shard_state state;
-	bool listed;	     /* by the last sweep */
-	bool open;	     /* by the last sweep: it has no ending sequence number */
-	bool latest;	     /* its reading began at LATEST: what is older than the backup is not wanted */
-	bool from_latest;    /* start = latest, first discovery, nothing read yet */
-	bool from_horizon;   /* what was asked for is trimmed: TRIM_HORIZON whatever the position says */
-	bool children_known; /* finished, and its children were looked for */
+	bool listed;	   /* by the last sweep */
+	bool open;	   /* by the last sweep: it has no ending sequence number */
+	bool latest;	   /* its reading began at LATEST: what is older than the backup is not wanted */
+	bool from_latest;  /* start = latest, first discovery, nothing read yet */
+	bool from_horizon; /* what was asked for is trimmed: TRIM_HORIZON whatever the position says */
+	bool child_found;  /* a shard names it as parent */
+	bool ended_before; /* it had finished when the sweep in progress began */
+	bool children_known; /* finished, and a whole sweep since then has told its children: it no longer counts for the lag */
 	bool tip;	     /* the stream had nothing more when last asked, several times over */
-	bool stopped;	     /* the daemon stops: no further polls */
+	bool stopped;			      /* the daemon stops: no further polls */
 	char durable_seq[SEQ_DIGITS_MAX + 1]; /* I1; "" at its beginning */
 	char read_seq[SEQ_DIGITS_MAX + 1];    /* of the last record read */
 	struct buf iterator;		      /* "" : must be derived */
@@ -64,6 +66,7 @@ struct shard {
 	unsigned unlisted;		 /* whole sweeps in a row that did not list it */
 	unsigned failures;		 /* in a row */
 	unsigned limit;			 /* records asked for, 0: the server's */
+	size_t expect_records;		 /* what its next page will hold, as far as the last one tells */
 	size_t reserve_bytes;
 	int64_t rest_ms;       /* between polls while empty */
 	struct reader *reader; /* while reading */
@@ -89,6 +92,8 @@ void shard_read(struct shard *s, struct reader *r);
 /* Stops polling for good (the daemon stops). Records that were read go on being written. */
 void shard_stop(struct shard *s);
 
+/* The batch, which has records, is the newest that was read of it. Takes it. */
+void shard_take(struct shard *s, struct batch *b);
 /* S3 has the record: moves the durable prefix on. `r` and its batch may be gone afterwards. */
 void shard_durable(struct shard *s, struct record *r);
 

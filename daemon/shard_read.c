@@ -124,9 +124,7 @@ static void push(struct shard *s, struct batch *b)
 {
 	struct table *t = s->stream->table;
 	struct daemon *d = t->daemon;
-	memcpy(s->read_seq, b->last_seq, sizeof(s->read_seq));
-	TAILQ_INSERT_TAIL(&s->batches, b, link);
-	s->open_records += b->nrecords;
+	shard_take(s, b);
 	t->records_read += b->nrecords;
 	for (size_t i = 0; i < b->nrecords; i++)
 		lane_push(&d->lanes, &t->lanes, &b->records[i]);

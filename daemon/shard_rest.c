@@ -50,6 +50,7 @@ void shard_rest_after_page(struct shard *s, size_t records, size_t bytes)
 	bool full = records >= FULL_RECORDS || bytes >= FULL_BYTES || (s->limit > 0 && records >= s->limit);
 	s->failures = s->missing = 0;
 	s->read_began_ms = s->asked_ms;
+	s->expect_records = records;
 	if (s->limit > 0 && (s->limit *= 2) > 500)
 		s->limit = 0; /* what did not fit is behind us */
 	if (s->reserve_bytes > s->stream->table->reads.limit_bytes)

@@ -112,7 +112,7 @@ static bool may_start(const struct stream *st, struct shard *s)
 		return true;
 	if (parent->state != SHARD_FINISHED)
 		return false;
-	parent->children_known = true;
+	parent->child_found = true;
 	if (s->complete_ms == CLOCK_UNKNOWN)
 		s->complete_ms = parent->complete_ms;
 	return true;
@@ -145,7 +145,7 @@ static void begin_at_latest(struct stream *st)
 			s->from_latest = s->latest = true;
 		} else {
 			shard_skip(s);
-			s->children_known = true;
+			s->child_found = s->children_known = true;
 		}
 	}
 }
@@ -216,6 +216,32 @@ static void note_children(struct stream *st)
 		parent->children_known = true;
 }
 
+void stream_sweep_begins(struct stream *st)
+{
+	struct shard *s;
+	st->finish_seen = false;
+	TAILQ_FOREACH(s, &st->shards, link)
+	s->ended_before = s->state == SHARD_FINISHED;
+}
+
+/* One child may be known from the filter while its sibling is not: only a whole sweep since the end tells them all. */
+static void settle_parents(struct stream *st)
+{
+	struct shard *s;
+	TAILQ_FOREACH(s, &st->shards, link)
+	if (s->ended_before && s->child_found)
+		s->children_known = true;
+}
+
+bool stream_has_unsettled(const struct stream *st)
+{
+	const struct shard *s;
+	TAILQ_FOREACH(s, &st->shards, link)
+	if (s->state == SHARD_FINISHED && s->child_found && !s->children_known)
+		return true;
+	return false;
+}
+
 int stream_merge(struct stream *st, const struct streams_shard *shards, size_t n, bool whole, struct err *e)
 {
 	struct shard *s;
@@ -241,6 +267,7 @@ int stream_merge(struct stream *st, const struct streams_shard *shards, size_t n
 		st->swept = true;
 		retire_unlisted(st);
 		st->settled = !st->finish_seen;
+		settle_parents(st);
 	}
 	if (first && st->table->conf->start == CONFIG_START_LATEST && TAILQ_NEXT(st, link) == NULL)
 		begin_at_latest(st);
@@ -289,7 +316,7 @@ struct shard *stream_childless(const struct stream *st)
 	if (st->drained || st->gone || st->status == STREAMS_DISABLED)
 		return NULL;
 	TAILQ_FOREACH(s, &st->shards, link)
-	if (s->state == SHARD_FINISHED && s->listed && !s->children_known)
+	if (s->state == SHARD_FINISHED && s->listed && !s->child_found)
 		return s;
 	return NULL;
 }

@@ -56,6 +56,10 @@ int stream_merge(struct stream *st, const struct streams_shard *shards, size_t n
 
 /* The key schema that DescribeStream told; without one (NULL) the table's counts. 0 or -ERR_SYSTEM. */
 int stream_set_keys(struct stream *st, const char *hash_name, const char *range_name);
+/* A whole sweep of the stream begins now. Before its first page. */
+void stream_sweep_begins(struct stream *st);
+/* A finished shard has a child, and no whole sweep since its end has told whether it has another. */
+bool stream_has_unsettled(const struct stream *st);
 /* Some shard was not listed by the last sweep: a further one tells whether it is gone. */
 bool stream_has_unlisted(const struct stream *st);
 /* The server knows it after all: it is read again. */

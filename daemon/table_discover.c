@@ -20,6 +20,8 @@
 
 #define CHILD_AGAIN_MS 1000
 #define UNLISTED_AGAIN_MS 2000
+#define SIBLINGS_AGAIN_MS 5000
+#define DAY_MS (INT64_C(24) * 3600 * 1000) /* how long a stream keeps records */
 #define SOON_MS 50
 #define FRUITLESS_DOUBLINGS 6
 
@@ -157,6 +159,8 @@ static void finished(struct table *t)
 	}
 	if (t->active != NULL && stream_has_unlisted(t->active) && delay_ms > UNLISTED_AGAIN_MS)
 		delay_ms = UNLISTED_AGAIN_MS;
+	if (t->active != NULL && stream_has_unsettled(t->active) && delay_ms > SIBLINGS_AGAIN_MS)
+		delay_ms = SIBLINGS_AGAIN_MS;
 	wait_for(t, delay_ms);
 }
 
@@ -234,7 +238,7 @@ static void sweep(struct table *t, struct stream *st)
 	drop_pages(&t->discovery);
 	t->discovery.stream = st;
 	t->discovery.began_ms = table_now_ms(t);
-	st->finish_seen = false;
+	stream_sweep_begins(st);
 	next_page(t);
 }
 
@@ -453,6 +457,8 @@ static void order_streams(struct table *t)
 	struct stream *newest = TAILQ_LAST(&t->streams, stream_list);
 	if (resumed && !newest->known_before)
 		table_gap(t, newest->label, "", "stream recreated while the daemon was away", t->complete_before_ms);
+	if (resumed && t->complete_before_ms != CLOCK_UNKNOWN && table_now_ms(t) - t->complete_before_ms > DAY_MS)
+		table_gap(t, newest->label, "", "away for longer than the stream keeps records", t->complete_before_ms);
 	for (struct stream *st = newest; resumed && st != NULL; st = TAILQ_PREV(st, stream_list, link))
 		st->known_before = true; /* "latest" is for the first start of a backup only */
 	forget_drained(t);

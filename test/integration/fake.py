@@ -49,11 +49,11 @@ class Fake:
         names = [element.tag.rpartition("}")[2] for element in root]
         self.listing_tags += [name for name in names if name in ("Version", "DeleteMarker")]
 
-    def client(self, service, key_id=KEY_ID, secret=SECRET, token=None, url=None, attempts=1, style="path"):
-        config = botocore.config.Config(retries={"max_attempts": attempts, "mode": "standard"},
-                                        s3={"addressing_style": style}, read_timeout=30, max_pool_connections=16)
+    def client(self, service, key_id=KEY_ID, secret=SECRET, token=None, attempts=1):
+        config = botocore.config.Config(retries={"total_max_attempts": attempts, "mode": "standard"},
+                                        s3={"addressing_style": "path"}, read_timeout=30, max_pool_connections=16)
         return boto3.session.Session().client(
-            service, endpoint_url=url or self.url, region_name="us-east-1", config=config, aws_access_key_id=key_id,
+            service, endpoint_url=self.url, region_name="us-east-1", config=config, aws_access_key_id=key_id,
             aws_secret_access_key=secret, aws_session_token=token)
 
     def stop(self):

@@ -170,10 +170,7 @@ struct batch *daemon_fixture_read(struct daemon_fixture *f, struct shard *s, con
 {
 	struct batch *b = daemon_fixture_batch(f, records, n);
 
-	b->shard = s;
-	memcpy(s->read_seq, b->last_seq, sizeof(s->read_seq));
-	TAILQ_INSERT_TAIL(&s->batches, b, link);
-	s->open_records += n;
+	shard_take(s, b);
 	f->t.reads.used_bytes += b->bytes;
 	return b;
 }
