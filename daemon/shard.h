@@ -46,6 +46,7 @@ struct shard {
 	bool open;	   /* by the last sweep: it has no ending sequence number */
 	bool latest;	   /* its reading began at LATEST: what is older than the backup is not wanted */
 	bool from_latest;  /* start = latest, first discovery, nothing read yet */
+	bool paged;	   /* the iterator came with a page: it was not derived from the position */
 	bool from_horizon; /* what was asked for is trimmed: TRIM_HORIZON whatever the position says */
 	bool child_found;  /* a shard names it as parent */
 	bool ended_before; /* it had finished when the sweep in progress began */

@@ -66,7 +66,7 @@ static void on_iterator(struct aws_op *op, int rc, void *arg)
 		return;
 	}
 	/* From here on "latest" is over: whatever comes after this moment is ours to keep. */
-	s->from_latest = false;
+	s->from_latest = s->paged = false;
 	if (s->stopped) {
 		give_reader_back(s, 0);
 		shard_move(s, SHARD_RESTING);

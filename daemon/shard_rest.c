@@ -24,6 +24,8 @@
 #define FULL_RECORDS 800
 #define FULL_BYTES 800000
 
+#define DAY_MS (INT64_C(24) * 3600 * 1000) /* how long a stream keeps records */
+
 /* A closed shard that is listed and yet unknown so many times in a row is trimmed. */
 #define MISSING_TIMES 3
 
@@ -49,6 +51,7 @@ void shard_rest_after_page(struct shard *s, size_t records, size_t bytes)
 	int64_t silence_ms = s->read_began_ms == CLOCK_UNKNOWN ? 0 : s->asked_ms - s->read_began_ms;
 	bool full = records >= FULL_RECORDS || bytes >= FULL_BYTES || (s->limit > 0 && records >= s->limit);
 	s->failures = s->missing = 0;
+	s->paged = true;
 	s->read_began_ms = s->asked_ms;
 	s->expect_records = records;
 	if (s->limit > 0 && (s->limit *= 2) > 500)
@@ -102,6 +105,28 @@ static bool is_missing(struct shard *s)
 	return !s->open && s->missing >= MISSING_TIMES;
 }
 
+/*
+ * "Trimmed" for an iterator that came with a page says little: DynamoDB Local says so of the first record of a shard that was empty.
+ * So the iterator is derived again from the position; when that is trimmed, too, there is a gap. Without a position (nothing of the
+ * shard was ever read) something is missing only if what is known to be complete lies further back than a stream keeps records.
+ * True when it is to be tried again at once.
+ */
+static bool note_trim(struct shard *s)
+{
+	struct table *t = s->stream->table;
+	bool continued = s->paged, first = !s->from_horizon;
+	bool positioned = s->durable_seq[0] != '\0' || s->read_seq[0] != '\0';
+	bool overdue = s->complete_ms != CLOCK_UNKNOWN && table_now_ms(t) - s->complete_ms > DAY_MS;
+	buf_reset(&s->iterator);
+	s->paged = false;
+	if (continued)
+		return true;
+	if (first && (positioned || overdue))
+		table_gap(t, s->stream->label, s->id, "records trimmed before they were read", shard_complete_ms(s));
+	s->from_horizon = true;
+	return first;
+}
+
 void shard_rest_after_failure(struct shard *s)
 {
 	struct table *t = s->stream->table;
@@ -115,13 +140,8 @@ void shard_rest_after_failure(struct shard *s)
 		at_once = s->failures == 1;
 		break;
 	case ERR_TRIMMED:
-		buf_reset(&s->iterator);
-		if (!s->from_horizon)
-			table_gap(t, s->stream->label, s->id, "records trimmed before they were read",
-				  shard_complete_ms(s));
-		s->from_horizon = true;
-		at_once = s->failures == 1;
-		if (is_missing(s)) { /* its very beginning is gone, time and again */
+		at_once = note_trim(s);
+		if (!at_once && is_missing(s)) { /* its very beginning is gone, time and again */
 			shard_trimmed(s);
 			return;
 		}

@@ -28,7 +28,7 @@ import serverlib  # noqa: E402
 UNIT_SECONDS = 120
 FUZZ_SECONDS = 120
 INTEGRATION_SECONDS = 600
-FUZZ_RUNS = "20000"
+FUZZ_ROUNDS = "200000"
 OUTPUT_LINES = 200
 
 PLAN = re.compile(r"^1\.\.(\d+)", re.M)
@@ -105,9 +105,8 @@ def find(build):
             if ext != ".c" or not stem.startswith(prefix):
                 continue
             argv = [os.path.join(build, "test", kind, stem)]
-            corpus = os.path.join(HERE, "fuzz", "corpus", stem[len(prefix):])
-            if kind == "fuzz" and os.path.isdir(corpus):
-                argv += sorted(os.path.join(corpus, f) for f in os.listdir(corpus))
+            if kind == "fuzz":  # every file of its corpus, then inputs of its own making; see fuzz/driver.h
+                argv += [os.path.join(HERE, "fuzz", "corpus", stem[len(prefix):]), os.environ.get("FUZZ_ROUNDS", FUZZ_ROUNDS)]
             kinds[kind].append(Program(f"{kind}/{stem}", argv, seconds, tap=kind == "unit"))
     for source in sorted(os.listdir(os.path.join(HERE, "integration"))):
         stem, ext = os.path.splitext(source)
@@ -196,7 +195,7 @@ def main():
     chosen = choose(find(build), args.names)
     env = dict(os.environ)
     env[serverlib.OWNER] = os.environ[serverlib.OWNER] = f"{os.getpid()}:{serverlib.start_time(os.getpid())}"
-    env.update({"CMOCKA_MESSAGE_OUTPUT": "TAP", "DDB_STREAMD_BUILD": build, "FUZZ_RUNS": env.get("FUZZ_RUNS", FUZZ_RUNS),
+    env.update({"CMOCKA_MESSAGE_OUTPUT": "TAP", "DDB_STREAMD_BUILD": build,
                 "ASAN_OPTIONS": "detect_leaks=1:allocator_may_return_null=1", "UBSAN_OPTIONS": "print_stacktrace=1"})
     totals = [0, 0]
     run_all(chosen["unit"] + chosen["fuzz"], args.jobs, env, totals)

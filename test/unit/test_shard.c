@@ -406,6 +406,38 @@ static void test_trimmed_records_are_one_gap_and_the_horizon(void **state)
 	assert_string_equal(s->durable_seq, "5");
 }
 
+/* DynamoDB Local says so of the first record of an empty shard. */
+static void test_a_trim_between_pages_is_looked_into(void **state)
+{
+	struct shard *s = reading_shard();
+
+	(void)state;
+	strcpy(s->durable_seq, "5");
+	buf_append_str(&s->iterator, "of a page");
+	s->paged = true;
+	fail_with(s, ERR_TRIMMED);
+	assert_int_equal(s->iterator.len, 0);
+	assert_false(s->from_horizon); /* derived from the position first */
+	assert_int_equal(f->t.gap_count, 0);
+	fail_with(s, ERR_TRIMMED);
+	assert_true(s->from_horizon);
+	assert_int_equal(f->t.gap_count, 1);
+}
+
+static void test_a_trim_before_the_first_record_is_no_gap(void **state)
+{
+	struct shard *s = reading_shard();
+
+	(void)state;
+	fail_with(s, ERR_TRIMMED);
+	fail_with(s, ERR_TRIMMED);
+	assert_int_equal(f->t.gap_count, 0);
+	s->from_horizon = false;
+	s->complete_ms = clock_wall_ms() - INT64_C(25) * 3600 * 1000;
+	fail_with(s, ERR_TRIMMED);
+	assert_int_equal(f->t.gap_count, 1);
+}
+
 static void test_an_expired_iterator_is_thrown_away(void **state)
 {
 	struct shard *s = reading_shard();
@@ -495,6 +527,8 @@ int main(void)
 		TEST(test_an_open_shard_is_not_given_up),
 		TEST(test_other_failures_do_not_make_a_shard_missing),
 		TEST(test_trimmed_records_are_one_gap_and_the_horizon),
+		TEST(test_a_trim_between_pages_is_looked_into),
+		TEST(test_a_trim_before_the_first_record_is_no_gap),
 		TEST(test_an_expired_iterator_is_thrown_away),
 		TEST(test_an_answer_that_does_not_fit),
 		TEST(test_a_stopped_shard_asks_no_more),
