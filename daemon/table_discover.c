@@ -181,12 +181,12 @@ static int add_page(struct table_discovery *d, struct err *e)
 		p->shards = NULL;
 		p->nshards = 0;
 	}
-	free(d->cursor);
+	char *before = d->cursor;
 	d->cursor = p->last_shard;
 	p->last_shard = NULL;
 	d->stream->status = p->status;
 	streams_description_fini(p);
-	*p = (struct streams_description){0};
+	free(before);
 	return 0;
 }
 
@@ -489,11 +489,11 @@ static int add_list_page(struct table_discovery *d, struct err *e)
 		d->list.n += p->n;
 		p->n = 0;
 	}
-	free(d->list.last_arn);
+	char *before = d->list.last_arn;
 	d->list.last_arn = p->last_arn;
 	p->last_arn = NULL;
 	streams_list_fini(p);
-	*p = (struct streams_list){0};
+	free(before);
 	return 0;
 }
 

@@ -24,8 +24,10 @@ static int parse_list(struct aws_op *op)
 
 	if (n > 0) {
 		l.items = calloc(n, sizeof(*l.items));
-		if (!l.items)
+		if (!l.items) {
 			aws_op_fail(op, ERR_SYSTEM, "out of memory");
+			n = 0;
+		}
 	}
 	for (size_t i = 0; i < n && op->rc == 0; i++) {
 		const json_t *s = json_array_get(streams, i);

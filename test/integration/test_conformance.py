@@ -256,7 +256,9 @@ class Reading(Case):
         self.fake.do("rotate", table=table)
         daemon = self.start(table, ready=True)
         self.backed_up(daemon, table)
-        self.assertEqual(len(self.reads(self.ids(table)[0])), 2)
+        shard = self.ids(table)[0]
+        daemon.wait(lambda: len(self.reads(shard)) == 2, 20, "the last page was read")
+        self.quiet(lambda: len(self.reads(shard)) == 2, 1)
 
     def test_50_empty_pages_then_data(self):
         table = self.fake.new_table(empty_pages=50)
