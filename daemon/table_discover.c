@@ -51,7 +51,7 @@ static void drop_pages(struct table_discovery *d)
 	d->list = d->list_page = (struct streams_list){0};
 	d->shards = NULL;
 	d->nshards = 0;
-	free(d->cursor);
+	free(d->cursor); // NOLINT(clang-analyzer-unix.Malloc): it loses track of who owns the cursor in add_page
 	free(d->parent);
 	d->cursor = d->parent = NULL;
 }
@@ -167,7 +167,7 @@ static void finished(struct table *t)
 /* Adds the page to those before it. -ERR_CORRUPT for a cursor that goes nowhere: it would be followed for ever. */
 static int add_page(struct table_discovery *d, struct err *e)
 {
-	struct streams_description *p = &d->page;
+	const struct streams_description *p = &d->page;
 	if (p->last_shard != NULL && (p->nshards == 0 || (d->cursor != NULL && strcmp(p->last_shard, d->cursor) == 0)))
 		return err_set(e, ERR_CORRUPT, "DescribeStream repeats its page cursor \"%.80s\"", p->last_shard);
 	if (p->nshards > 0) {
@@ -177,16 +177,16 @@ static int add_page(struct table_discovery *d, struct err *e)
 		memcpy(all + d->nshards, p->shards, p->nshards * sizeof(*all));
 		d->shards = all;
 		d->nshards += p->nshards;
-		free(p->shards);
-		p->shards = NULL;
-		p->nshards = 0;
 	}
-	char *before = d->cursor;
-	d->cursor = p->last_shard;
-	p->last_shard = NULL;
-	d->stream->status = p->status;
-	streams_description_fini(p);
-	free(before);
+	/* The strings of the shards, and the cursor, have a new owner; the rest goes. */
+	struct streams_description rest = d->page;
+	d->page = (struct streams_description){0};
+	d->stream->status = rest.status;
+	free(d->cursor);
+	d->cursor = rest.last_shard;
+	rest.last_shard = NULL;
+	rest.nshards = 0;
+	streams_description_fini(&rest);
 	return 0;
 }
 
@@ -476,7 +476,7 @@ static void order_streams(struct table *t)
 /* Adds the page to those before it; a cursor that goes nowhere is an error as in add_page. */
 static int add_list_page(struct table_discovery *d, struct err *e)
 {
-	struct streams_list *p = &d->list_page;
+	const struct streams_list *p = &d->list_page;
 	const char *last = d->list.last_arn;
 	if (p->last_arn != NULL && (p->n == 0 || (last != NULL && strcmp(p->last_arn, last) == 0)))
 		return err_set(e, ERR_CORRUPT, "ListStreams repeats its page cursor");
@@ -487,13 +487,14 @@ static int add_list_page(struct table_discovery *d, struct err *e)
 		memcpy(all + d->list.n, p->items, p->n * sizeof(*all));
 		d->list.items = all;
 		d->list.n += p->n;
-		p->n = 0;
 	}
-	char *before = d->list.last_arn;
-	d->list.last_arn = p->last_arn;
-	p->last_arn = NULL;
-	streams_list_fini(p);
-	free(before);
+	struct streams_list rest = d->list_page;
+	d->list_page = (struct streams_list){0};
+	free(d->list.last_arn);
+	d->list.last_arn = rest.last_arn;
+	rest.last_arn = NULL;
+	rest.n = 0;
+	streams_list_fini(&rest);
 	return 0;
 }
 

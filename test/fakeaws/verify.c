@@ -94,6 +94,16 @@ static bool comes_later(const struct s3_object *o, size_t from, const struct rec
 	return false;
 }
 
+/* A version that is there but came too early was told of as out of order. Markers cannot be told apart. */
+static void tell_missing(struct check *c, const char *key, const struct s3_object *o, const struct record *r,
+			 bool markers)
+{
+	if (c->allow_trimmed && r->trimmed)
+		return;
+	if ((markers && r->event == EVENT_REMOVE) || !comes_later(o, 0, r, markers))
+		differ(c, "missing", key, r->seq, event_name(r->event));
+}
+
 /* What a version is that the records do not have at this place. */
 static void tell_stray(struct check *c, const char *key, const struct s3_version *v, struct record *const *expected,
 		       size_t n, size_t at)
@@ -140,8 +150,7 @@ static void check_key(struct check *c, const char *key, struct record *const *ex
 		/* Records that no later version stands for are missing, and end the search for this one no longer. */
 		while (at < n && !is_version_of(v, expected[at], markers) &&
 		       !comes_later(o, i, expected[at], markers)) {
-			if (!c->allow_trimmed || !expected[at]->trimmed)
-				differ(c, "missing", key, expected[at]->seq, event_name(expected[at]->event));
+			tell_missing(c, key, o, expected[at], markers);
 			at++;
 		}
 		if (at < n && is_version_of(v, expected[at], markers))
@@ -150,8 +159,7 @@ static void check_key(struct check *c, const char *key, struct record *const *ex
 			tell_stray(c, key, v, expected, n, at);
 	}
 	for (; at < n; at++)
-		if (!c->allow_trimmed || !expected[at]->trimmed)
-			differ(c, "missing", key, expected[at]->seq, event_name(expected[at]->event));
+		tell_missing(c, key, o, expected[at], markers);
 	if (n && o->n && !is_right_top(c, o->versions[o->n - 1], expected, n, markers))
 		differ(c, "top", key, expected[n - 1]->seq, "the latest version is not the latest record's");
 }

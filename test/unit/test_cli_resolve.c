@@ -207,7 +207,7 @@ static struct merge_page *make_page(const struct world *w, struct cursor *c, enu
 		return p;
 	while (c->item < w->nitems && p->n < w->page_size) {
 		const struct model *m = &w->items[c->item];
-		char key[8], id[16];
+		char key[32], id[32];
 		if (c->object == 0) {
 			c->item++;
 			c->object = c->item < w->nitems ? w->items[c->item].nobjects : 0;
