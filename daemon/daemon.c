@@ -232,9 +232,9 @@ static void stop_tables(struct daemon *d)
 		uv_timer_stop(&t->discovery.timer);
 		if (t->op.busy)
 			aws_op_cancel(&t->op);
-		TAILQ_FOREACH(st, &t->streams, link)
-		TAILQ_FOREACH(s, &st->shards, link)
-		shard_stop(s);
+		TAILQ_FOREACH (st, &t->streams, link)
+			TAILQ_FOREACH (s, &st->shards, link)
+				shard_stop(s);
 	}
 }
 

@@ -25,6 +25,7 @@ static json_t *shard_to_json(const struct position_shard *s)
 	json_t *o = json_object();
 	put_str(o, "id", s->id);
 	put_str(o, "parent", s->parent);
+	put_str(o, "adjacent_parent", s->adjacent_parent);
 	if (s->seq[0] != '\0')
 		put_str(o, "seq", s->seq);
 	if (s->finished)
@@ -152,6 +153,7 @@ static void get_shard(struct get *g, const json_t *o, struct position_shard *s)
 {
 	s->id = get_str(g, o, "id", true);
 	s->parent = get_str(g, o, "parent", false);
+	s->adjacent_parent = get_str(g, o, "adjacent_parent", false);
 	s->finished = json_is_true(json_object_get(o, "finished"));
 	s->latest = json_is_true(json_object_get(o, "latest"));
 	s->complete_ms = get_time(g, o, "complete_through");
@@ -222,6 +224,7 @@ static void free_stream(struct position_stream *s)
 	for (size_t i = 0; i < s->nshards; i++) {
 		free(s->shards[i].id);
 		free(s->shards[i].parent);
+		free(s->shards[i].adjacent_parent);
 	}
 	free(s->shards);
 	free(s->arn);

@@ -15,11 +15,11 @@
 
 struct position_shard {
 	char *id;
-	char *parent;		      /* NULL: none */
-	char seq[SEQ_DIGITS_MAX + 1]; /* "": nothing of it is known to be durable */
-	bool latest;		      /* its reading began at LATEST */
-	bool finished;		      /* read to its end, all durable */
-	int64_t complete_ms;	      /* every change up to this event time is in S3; CLOCK_UNKNOWN */
+	char *parent, *adjacent_parent; /* NULL: none */
+	char seq[SEQ_DIGITS_MAX + 1];	/* "": nothing of it is known to be durable */
+	bool latest;			/* its reading began at LATEST */
+	bool finished;			/* read to its end, all durable */
+	int64_t complete_ms;		/* every change up to this event time is in S3; CLOCK_UNKNOWN */
 };
 
 struct position_stream {

@@ -42,16 +42,19 @@ void shard_move(struct shard *s, enum shard_state to)
 	s->state = to;
 }
 
-struct shard *shard_new(struct stream *st, const char *id, const char *parent)
+struct shard *shard_new(struct stream *st, const char *id, const char *parent, const char *adjacent_parent)
 {
 	struct shard *s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return NULL;
 	s->id = strdup(id);
-	s->parent = parent != NULL ? strdup(parent) : NULL;
-	if (s->id == NULL || (parent != NULL && s->parent == NULL)) {
+	s->parents[0] = parent != NULL ? strdup(parent) : NULL;
+	s->parents[1] = adjacent_parent != NULL ? strdup(adjacent_parent) : NULL;
+	if (s->id == NULL || (parent != NULL && s->parents[0] == NULL) ||
+	    (adjacent_parent != NULL && s->parents[1] == NULL)) {
 		free(s->id);
-		free(s->parent);
+		free(s->parents[0]);
+		free(s->parents[1]);
 		free(s);
 		return NULL;
 	}
@@ -71,7 +74,8 @@ static void on_closed(uv_handle_t *h)
 {
 	struct shard *s = h->data;
 	free(s->id);
-	free(s->parent);
+	free(s->parents[0]);
+	free(s->parents[1]);
 	buf_fini(&s->iterator);
 	free(s);
 }
@@ -251,8 +255,7 @@ int64_t shard_complete_ms(const struct shard *s)
 	const struct batch *b;
 	int64_t least = INT64_MAX;
 	/* Event times need not grow with the sequence: the least of all that is open counts. */
-	TAILQ_FOREACH(b, &s->batches, link)
-	{
+	TAILQ_FOREACH (b, &s->batches, link) {
 		int64_t ms = batch_complete_ms(b);
 		if (ms < least)
 			least = ms;

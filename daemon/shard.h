@@ -40,7 +40,7 @@ struct shard {
 	TAILQ_ENTRY(shard) queued;
 	struct stream *stream;
 	char *id;
-	char *parent; /* NULL: none */
+	char *parents[2]; /* NULL: none; the second after a merge only */
 	enum shard_state state;
 	bool listed;	   /* by the last sweep */
 	bool open;	   /* by the last sweep: it has no ending sequence number */
@@ -77,8 +77,8 @@ struct shard {
 
 TAILQ_HEAD(shard_list, shard);
 
-/* A shard that waits. NULL without memory. `parent` may be NULL. Strings are copied. */
-struct shard *shard_new(struct stream *st, const char *id, const char *parent);
+/* A shard that waits. NULL without memory. Parents may be NULL. Strings are copied. */
+struct shard *shard_new(struct stream *st, const char *id, const char *parent, const char *adjacent_parent);
 /* Stops it, forgets its records (none may be with a worker) and frees it when its timer has closed. */
 void shard_free(struct shard *s);
 

@@ -68,11 +68,11 @@ struct shard *stream_find(const struct stream *st, const char *id)
 	return shard_of_node(map_find(&st->by_id, map_hash(id, strlen(id)), has_id, id));
 }
 
-static struct shard *add_shard(struct stream *st, const char *id, const char *parent)
+static struct shard *add_shard(struct stream *st, const char *id, const char *parent, const char *adjacent_parent)
 {
 	if (map_reserve(&st->by_id, st->nshards + 1) < 0)
 		return NULL;
-	struct shard *s = shard_new(st, id, parent);
+	struct shard *s = shard_new(st, id, parent, adjacent_parent);
 	if (s == NULL)
 		return NULL;
 	map_add(&st->by_id, &s->by_id, map_hash(id, strlen(id)));
@@ -89,7 +89,7 @@ int stream_restore(struct stream *st, const struct position_stream *p)
 		const struct position_shard *ps = &p->shards[i];
 		if (stream_find(st, ps->id) != NULL)
 			continue;
-		struct shard *s = add_shard(st, ps->id, ps->parent);
+		struct shard *s = add_shard(st, ps->id, ps->parent, ps->adjacent_parent);
 		if (s == NULL)
 			return -ERR_SYSTEM;
 		memcpy(s->durable_seq, ps->seq, sizeof(s->durable_seq));
@@ -107,14 +107,18 @@ int stream_restore(struct stream *st, const struct position_stream *p)
  */
 static bool may_start(const struct stream *st, struct shard *s)
 {
-	struct shard *parent = s->parent != NULL ? stream_find(st, s->parent) : NULL;
-	if (parent == NULL)
-		return true;
-	if (parent->state != SHARD_FINISHED)
-		return false;
-	parent->child_found = true;
-	if (s->complete_ms == CLOCK_UNKNOWN)
-		s->complete_ms = parent->complete_ms;
+	int64_t complete_ms = INT64_MAX;
+	for (int i = 0; i < 2; i++) {
+		const struct shard *parent = s->parents[i] != NULL ? stream_find(st, s->parents[i]) : NULL;
+		if (parent == NULL)
+			continue;
+		if (parent->state != SHARD_FINISHED)
+			return false;
+		if (parent->complete_ms < complete_ms)
+			complete_ms = parent->complete_ms;
+	}
+	if (s->complete_ms == CLOCK_UNKNOWN && complete_ms != INT64_MAX)
+		s->complete_ms = complete_ms;
 	return true;
 }
 
@@ -123,8 +127,7 @@ static void start_shards(struct stream *st)
 	struct shard *s;
 	if (!st->started)
 		return;
-	TAILQ_FOREACH(s, &st->shards, link)
-	{
+	TAILQ_FOREACH (s, &st->shards, link) {
 		if (s->state != SHARD_WAITING || !s->listed || !may_start(st, s))
 			continue;
 		log_debug("reading shard", LOG_S("table", st->table->conf->name), LOG_S("shard", s->id),
@@ -137,8 +140,7 @@ static void start_shards(struct stream *st)
 static void begin_at_latest(struct stream *st)
 {
 	struct shard *s;
-	TAILQ_FOREACH(s, &st->shards, link)
-	{
+	TAILQ_FOREACH (s, &st->shards, link) {
 		if (s->state != SHARD_WAITING)
 			continue;
 		if (s->open) {
@@ -160,8 +162,7 @@ static void begin_at_latest(struct stream *st)
 static void retire_unlisted(struct stream *st)
 {
 	struct shard *s, *next;
-	TAILQ_FOREACH(s, &st->shards, link)
-	{
+	TAILQ_FOREACH (s, &st->shards, link) {
 		s->unlisted = s->listed ? 0 : s->unlisted + 1;
 		if (s->unlisted >= UNLISTED_TIMES && s->state != SHARD_FINISHED)
 			shard_trimmed(s);
@@ -176,9 +177,9 @@ static void retire_unlisted(struct stream *st)
 bool stream_has_unlisted(const struct stream *st)
 {
 	const struct shard *s;
-	TAILQ_FOREACH(s, &st->shards, link)
-	if (!s->listed && s->state != SHARD_FINISHED)
-		return true;
+	TAILQ_FOREACH (s, &st->shards, link)
+		if (!s->listed && s->state != SHARD_FINISHED)
+			return true;
 	return false;
 }
 
@@ -211,34 +212,35 @@ void stream_revive(struct stream *st)
 static void note_children(struct stream *st)
 {
 	struct shard *s, *parent;
-	TAILQ_FOREACH(s, &st->shards, link)
-	if (s->parent != NULL && (parent = stream_find(st, s->parent)) != NULL)
-		parent->children_known = true;
+	TAILQ_FOREACH (s, &st->shards, link)
+		for (int i = 0; i < 2; i++)
+			if (s->parents[i] != NULL && (parent = stream_find(st, s->parents[i])) != NULL)
+				parent->child_found = true;
 }
 
 void stream_sweep_begins(struct stream *st)
 {
 	struct shard *s;
 	st->finish_seen = false;
-	TAILQ_FOREACH(s, &st->shards, link)
-	s->ended_before = s->state == SHARD_FINISHED;
+	TAILQ_FOREACH (s, &st->shards, link)
+		s->ended_before = s->state == SHARD_FINISHED;
 }
 
 /* One child may be known from the filter while its sibling is not: only a whole sweep since the end tells them all. */
 static void settle_parents(struct stream *st)
 {
 	struct shard *s;
-	TAILQ_FOREACH(s, &st->shards, link)
-	if (s->ended_before && s->child_found)
-		s->children_known = true;
+	TAILQ_FOREACH (s, &st->shards, link)
+		if (s->ended_before && s->child_found)
+			s->children_known = true;
 }
 
 bool stream_has_unsettled(const struct stream *st)
 {
 	const struct shard *s;
-	TAILQ_FOREACH(s, &st->shards, link)
-	if (s->state == SHARD_FINISHED && s->child_found && !s->children_known)
-		return true;
+	TAILQ_FOREACH (s, &st->shards, link)
+		if (s->state == SHARD_FINISHED && s->child_found && !s->children_known)
+			return true;
 	return false;
 }
 
@@ -249,11 +251,12 @@ int stream_merge(struct stream *st, const struct streams_shard *shards, size_t n
 	size_t before = st->nshards;
 	/* All are here before any is listed: a shard that is not listed does not start, least of all without its parent. */
 	for (size_t i = 0; i < n; i++)
-		if (stream_find(st, shards[i].id) == NULL && add_shard(st, shards[i].id, shards[i].parent) == NULL)
+		if (stream_find(st, shards[i].id) == NULL &&
+		    add_shard(st, shards[i].id, shards[i].parent, shards[i].adjacent_parent) == NULL)
 			return err_errno(e, ENOMEM, "shards of stream %s", st->label);
 	if (whole)
-		TAILQ_FOREACH(s, &st->shards, link)
-	s->listed = false;
+		TAILQ_FOREACH (s, &st->shards, link)
+			s->listed = false;
 	for (size_t i = 0; i < n; i++) {
 		s = stream_find(st, shards[i].id);
 		s->listed = true;
@@ -302,9 +305,9 @@ bool stream_check_drained(struct stream *st)
 	/* A child may have come after the last look: only a look that began when all were finished tells that there is none. */
 	if (!ended || !(st->settled || st->gone))
 		return false;
-	TAILQ_FOREACH(s, &st->shards, link)
-	if (s->state != SHARD_FINISHED)
-		return false;
+	TAILQ_FOREACH (s, &st->shards, link)
+		if (s->state != SHARD_FINISHED)
+			return false;
 	st->drained = true;
 	log_info("stream is read to its end", LOG_S("table", st->table->conf->name), LOG_S("stream", st->label));
 	return true;
@@ -315,9 +318,9 @@ struct shard *stream_childless(const struct stream *st)
 	struct shard *s;
 	if (st->drained || st->gone || st->status == STREAMS_DISABLED)
 		return NULL;
-	TAILQ_FOREACH(s, &st->shards, link)
-	if (s->state == SHARD_FINISHED && s->listed && !s->child_found)
-		return s;
+	TAILQ_FOREACH (s, &st->shards, link)
+		if (s->state == SHARD_FINISHED && s->listed && !s->child_found)
+			return s;
 	return NULL;
 }
 
@@ -327,8 +330,8 @@ void stream_gone(struct stream *st)
 	if (st->gone)
 		return;
 	st->gone = true;
-	TAILQ_FOREACH(s, &st->shards, link)
-	shard_trimmed(s);
+	TAILQ_FOREACH (s, &st->shards, link)
+		shard_trimmed(s);
 	if (TAILQ_EMPTY(&st->shards) && !st->swept)
 		table_gap(st->table, st->label, "", "stream gone before it was read", CLOCK_UNKNOWN);
 }

@@ -176,18 +176,17 @@ void table_compact(struct table *t)
 	struct stream *st;
 	struct shard *s;
 	struct batch *b;
-	TAILQ_FOREACH(st, &t->streams, link)
-	TAILQ_FOREACH(s, &st->shards, link)
-	TAILQ_FOREACH(b, &s->batches, link)
-	t->reads.used_bytes -= batch_compact(b);
+	TAILQ_FOREACH (st, &t->streams, link)
+		TAILQ_FOREACH (s, &st->shards, link)
+			TAILQ_FOREACH (b, &s->batches, link)
+				t->reads.used_bytes -= batch_compact(b);
 }
 
 static int64_t stream_complete_ms(const struct stream *st)
 {
 	const struct shard *s;
 	int64_t least = INT64_MAX;
-	TAILQ_FOREACH(s, &st->shards, link)
-	{
+	TAILQ_FOREACH (s, &st->shards, link) {
 		/* A shard that waits is as complete as its parent, which counts until its children are known. */
 		if (s->state == SHARD_WAITING || (s->state == SHARD_FINISHED && s->children_known))
 			continue;
@@ -213,9 +212,9 @@ bool table_clean(const struct table *t)
 {
 	const struct stream *st;
 	const struct shard *s;
-	TAILQ_FOREACH(st, &t->streams, link)
-	TAILQ_FOREACH(s, &st->shards, link)
-	if (shard_ahead(s))
-		return false;
+	TAILQ_FOREACH (st, &t->streams, link)
+		TAILQ_FOREACH (s, &st->shards, link)
+			if (shard_ahead(s))
+				return false;
 	return true;
 }

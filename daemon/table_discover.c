@@ -109,8 +109,7 @@ static void activate(struct table *t)
 {
 	struct stream *st;
 	t->active = NULL;
-	TAILQ_FOREACH(st, &t->streams, link)
-	{
+	TAILQ_FOREACH (st, &t->streams, link) {
 		if (stream_check_drained(st))
 			continue;
 		t->active = st;
@@ -255,7 +254,9 @@ static void on_children(struct aws_op *op, int rc, void *arg)
 	/* A server that does not know the filter refuses it, or ignores it and sends everybody: only children count. */
 	for (size_t i = 0; rc == 0 && i < d->page.nshards; i++) {
 		struct streams_shard *s = &d->page.shards[i];
-		if (s->parent == NULL || strcmp(s->parent, d->parent) != 0)
+		bool is_child = (s->parent != NULL && strcmp(s->parent, d->parent) == 0) ||
+				(s->adjacent_parent != NULL && strcmp(s->adjacent_parent, d->parent) == 0);
+		if (!is_child)
 			continue;
 		struct streams_shard child = *s;
 		*s = d->page.shards[n];
@@ -275,9 +276,9 @@ static void on_children(struct aws_op *op, int rc, void *arg)
 static struct stream *find_stream(struct table *t, const char *arn)
 {
 	struct stream *st;
-	TAILQ_FOREACH(st, &t->streams, link)
-	if (strcmp(st->arn, arn) == 0)
-		return st;
+	TAILQ_FOREACH (st, &t->streams, link)
+		if (strcmp(st->arn, arn) == 0)
+			return st;
 	return NULL;
 }
 
@@ -290,9 +291,9 @@ static struct stream *insert_stream(struct table *t, const char *arn, const char
 	st = stream_new(t, arn, label);
 	if (st == NULL)
 		return NULL;
-	TAILQ_FOREACH_REVERSE(after, &t->streams, stream_list, link)
-	if (strcmp(after->label, label) < 0)
-		break;
+	TAILQ_FOREACH_REVERSE (after, &t->streams, stream_list, link)
+		if (strcmp(after->label, label) < 0)
+			break;
 	if (after != NULL)
 		TAILQ_INSERT_AFTER(&t->streams, after, st, link);
 	else

@@ -58,8 +58,8 @@ static size_t count_streams(const struct table *t)
 {
 	const struct stream *st;
 	size_t n = 0;
-	TAILQ_FOREACH(st, &t->streams, link)
-	n++;
+	TAILQ_FOREACH (st, &t->streams, link)
+		n++;
 	return n;
 }
 
@@ -79,13 +79,13 @@ static bool fill_stream(struct position_stream *p, const struct stream *st)
 	p->shards = calloc(st->nshards, sizeof(*p->shards));
 	if (p->shards == NULL)
 		return false;
-	TAILQ_FOREACH(s, &st->shards, link)
-	{
+	TAILQ_FOREACH (s, &st->shards, link) {
 		if (!worth_saving(s))
 			continue;
 		struct position_shard *ps = &p->shards[p->nshards++];
 		ps->id = s->id;
-		ps->parent = s->parent;
+		ps->parent = s->parents[0];
+		ps->adjacent_parent = s->parents[1];
 		memcpy(ps->seq, s->durable_seq, sizeof(ps->seq));
 		ps->finished = s->state == SHARD_FINISHED;
 		ps->latest = s->latest;
@@ -116,9 +116,9 @@ static bool fill_position(struct table *t, struct position *p)
 	p->streams = calloc(count_streams(t) + 1, sizeof(*p->streams));
 	if (p->streams == NULL)
 		return false;
-	TAILQ_FOREACH(st, &t->streams, link)
-	if (!fill_stream(&p->streams[p->nstreams++], st))
-		return false;
+	TAILQ_FOREACH (st, &t->streams, link)
+		if (!fill_stream(&p->streams[p->nstreams++], st))
+			return false;
 	return true;
 }
 

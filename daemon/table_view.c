@@ -6,8 +6,7 @@
 static void view_shards(const struct stream *st, struct view_table *v)
 {
 	const struct shard *s;
-	TAILQ_FOREACH(s, &st->shards, link)
-	{
+	TAILQ_FOREACH (s, &st->shards, link) {
 		v->buffered_records += s->open_records;
 		switch (s->state) {
 		case SHARD_WAITING:
@@ -56,8 +55,8 @@ void table_view(const struct table *t, struct view_table *v)
 	}
 	v->last_durable_event_ms = t->last_durable_event_ms;
 	view_counts(t, v);
-	TAILQ_FOREACH(st, &t->streams, link)
-	view_shards(st, v);
+	TAILQ_FOREACH (st, &t->streams, link)
+		view_shards(st, v);
 	v->buffered_bytes = t->reads.used_bytes;
 	v->memory_limit_bytes = t->reads.limit_bytes;
 	v->memory_full = t->reads.full;

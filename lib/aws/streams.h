@@ -41,9 +41,10 @@ const char *streams_view_name(enum streams_view v);
 
 struct streams_shard {
 	char *id;
-	char *parent;	 /* NULL when it has none */
-	char *start_seq; /* NULL when not told */
-	char *end_seq;	 /* NULL while it is open */
+	char *parent;	       /* NULL when it has none */
+	char *adjacent_parent; /* of a merge; AWS documents none today, others send it (Kinesis has two); NULL */
+	char *start_seq;       /* NULL when not told */
+	char *end_seq;	       /* NULL while it is open */
 };
 
 struct streams_description {

@@ -48,6 +48,7 @@ void streams_description_fini(struct streams_description *d)
 	for (size_t i = 0; i < d->nshards; i++) {
 		free(d->shards[i].id);
 		free(d->shards[i].parent);
+		free(d->shards[i].adjacent_parent);
 		free(d->shards[i].start_seq);
 		free(d->shards[i].end_seq);
 	}
@@ -76,6 +77,7 @@ static void read_shard(struct aws_op *op, const json_t *v, struct streams_shard 
 
 	s->id = aws_json_strdup(op, v, where, "ShardId", true);
 	s->parent = aws_json_strdup(op, v, where, "ParentShardId", false);
+	s->adjacent_parent = aws_json_strdup(op, v, where, "AdjacentParentShardId", false);
 	range = aws_json_object(op, v, where, "SequenceNumberRange", false);
 	s->start_seq = read_seq(op, range, "StartingSequenceNumber");
 	s->end_seq = read_seq(op, range, "EndingSequenceNumber");

@@ -131,7 +131,7 @@ static const struct subject subjects[] = {
 	 "Table AttributeDefinitions AttributeName AttributeType KeySchema KeyType TableStatus TableArn "
 	 "StreamEnabled StreamViewType LatestStreamLabel LatestStreamArn"},
 	{"DescribeStream of " ARN ": ", describe_stream, run_describe_stream,
-	 "StreamDescription StreamLabel StreamStatus StreamViewType Shards ShardId"},
+	 "StreamDescription StreamLabel StreamStatus StreamViewType Shards ShardId AttributeName KeyType"},
 	{"ListStreams of table tab1: ", list_streams, run_list_streams, "Streams StreamArn StreamLabel"},
 	{"GetShardIterator of shard shardId-1 of tab1/stream/2026-11-23T12:02:59.379: ", get_iterator, run_get_iterator,
 	 "ShardIterator"},
