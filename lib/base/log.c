@@ -38,6 +38,8 @@ static struct {
 	bool journal;
 	uint64_t lines[LOG_LEVEL_DEBUG + 1];
 	struct repeat repeats[LOG_REPEATS_MAX];
+	int64_t volume_mono_ms; /* when the time for which volume_lines counts began */
+	uint64_t volume_lines, left_out;
 } state = {.level = LOG_LEVEL_INFO, .fd = STDERR_FILENO};
 
 static const char *const level_names[] = {"error", "warn", "info", "debug"};
@@ -292,6 +294,34 @@ static bool hold_back(const struct line *l, enum log_level level, uint64_t hash,
 	return false;
 }
 
+/* Ends the time for which lines are counted; what was left out of the log in it is told. */
+static void end_volume(int64_t mono_ms)
+{
+	char text[128];
+	const uint64_t n = state.left_out;
+	state.volume_mono_ms = mono_ms == INT64_MAX ? clock_mono_ms() : mono_ms;
+	state.volume_lines = state.left_out = 0;
+	if (n == 0)
+		return;
+	struct line l;
+	const struct log_field fields[] = {{0}, LOG_U("lines", n), LOG_U("allowed", LOG_VOLUME_LINES)};
+	snprintf(text, sizeof(text), "there was more to log than is allowed in %d s", LOG_VOLUME_MS / 1000);
+	render(&l, LOG_LEVEL_WARN, text, fields, sizeof(fields) / sizeof(*fields));
+	write_out(LOG_LEVEL_WARN, l.text, l.len);
+}
+
+static bool over_volume(int64_t mono_ms)
+{
+	if (mono_ms - state.volume_mono_ms >= LOG_VOLUME_MS)
+		end_volume(mono_ms);
+	if (state.volume_lines >= LOG_VOLUME_LINES) {
+		state.left_out++;
+		return true;
+	}
+	state.volume_lines++;
+	return false;
+}
+
 void log_event(enum log_level level, const char *msg, const struct log_field *fields, size_t n)
 {
 	if (!log_enabled(level))
@@ -299,7 +329,9 @@ void log_event(enum log_level level, const char *msg, const struct log_field *fi
 	const int saved_errno = errno;
 	struct line l;
 	render(&l, level, msg, fields, n);
-	if (level == LOG_LEVEL_DEBUG || !hold_back(&l, level, identity(level, msg, fields, n), clock_mono_ms()))
+	const int64_t now = clock_mono_ms();
+	if (level == LOG_LEVEL_DEBUG ||
+	    (!hold_back(&l, level, identity(level, msg, fields, n), now) && !over_volume(now)))
 		write_out(level, l.text, l.len);
 	errno = saved_errno;
 }
@@ -312,5 +344,7 @@ void log_flush(int64_t mono_ms)
 		if (r->used && mono_ms - LOG_REPEATS_MS >= r->since_mono_ms)
 			finish(r);
 	}
+	if (state.left_out > 0 && mono_ms - LOG_VOLUME_MS >= state.volume_mono_ms)
+		end_volume(mono_ms);
 	errno = saved_errno;
 }

@@ -14,6 +14,9 @@
  * LOG_REPEATS_MAX different lines are remembered; past that the oldest is written out early.
  * A line takes LOG_LINE_BYTES at most, and is cut with "..." past that.
  *
+ * Volume is capped: past LOG_VOLUME_LINES lines in LOG_VOLUME_MS the rest of that time is only counted, and one line then tells
+ * how many were left out. Debug lines are written all the same: somebody asked for them.
+ *
  * Never pass secrets or item contents (keys included): name a record by shard and sequence number.
  * Not thread-safe: the loop's thread only.
  */
@@ -29,6 +32,8 @@
 #define LOG_LINE_BYTES 4096
 #define LOG_REPEATS_MAX 64
 #define LOG_REPEATS_MS 30000
+#define LOG_VOLUME_LINES 1000 /* in LOG_VOLUME_MS */
+#define LOG_VOLUME_MS 60000
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 

@@ -203,6 +203,31 @@ static void test_what_makes_lines_differ(void **state)
 				       "t=1970-01-01T00:00:00.001Z repeated=1\n");
 }
 
+/* A line of each of many shards is no repeat, and yet too much. */
+static void test_volume_is_capped(void **state)
+{
+	(void)state;
+	log_flush(INT64_MAX); /* whatever other tests have counted is over */
+	written();
+	for (uint64_t i = 0; i < 3 * LOG_VOLUME_LINES; i++) {
+		char name[32];
+		snprintf(name, sizeof(name), "shard-%u", (unsigned)i);
+		log_warn("failed", LOG_S("shard", name));
+	}
+	size_t lines = 0;
+	for (const char *s = written(); (s = strchr(s, '\n')) != NULL; s++)
+		lines++;
+	assert_in_range(lines, LOG_VOLUME_LINES / 2, LOG_VOLUME_LINES);
+	log_debug("asked for");
+	assert_non_null(strstr(written(), "asked for"));
+	log_flush(clock_mono_ms() + LOG_VOLUME_MS);
+	assert_non_null(strstr(written(), "more to log than is allowed"));
+	log_warn("again");
+	assert_non_null(strstr(written(), "again"));
+	/* The time in which lines are counted lies ahead now: it must not hold up the tests that follow. */
+	log_flush(INT64_MAX);
+}
+
 static void test_debug_lines_repeat(void **state)
 {
 	(void)state;
@@ -309,6 +334,7 @@ int main(void)
 		LOG_TEST(test_journal),
 		LOG_TEST(test_repeats_are_collapsed),
 		LOG_TEST(test_what_makes_lines_differ),
+		LOG_TEST(test_volume_is_capped),
 		LOG_TEST(test_debug_lines_repeat),
 		LOG_TEST(test_full_table_flushes_the_oldest),
 		LOG_TEST(test_long_lines_are_cut),
