@@ -233,8 +233,6 @@ static int check_room(const struct config *c, struct err *e)
 
 int config_check(const struct config_draft *d, struct err *e)
 {
-	int rc;
-
 	const struct config *c = d->c;
 	const uint64_t least = c->ntables * TABLE_MEMORY_BYTES;
 	if (!c->bucket)
@@ -250,6 +248,6 @@ int config_check(const struct config_draft *d, struct err *e)
 			"[daemon] memory_limit: too little for %zu tables, which need 2MiB each; allowed: "
 			"%zuMiB to 64GiB",
 			c->ntables, (size_t)(least >> 20));
-	rc = check_room(c, e);
-	return rc < 0 ? rc : check_places(c, e);
+	const int result = check_room(c, e);
+	return result < 0 ? result : check_places(c, e);
 }

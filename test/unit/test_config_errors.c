@@ -355,6 +355,27 @@ static void test_memory_for_all_tables(void **state)
 		"c: [daemon] memory_limit: too little for 33 tables, which need 2MiB each; allowed: 66MiB to 64GiB");
 }
 
+/* "<prefix>.ddb-streamd/<table>/deletes/" and 131 bytes more, 257 further ones with a tenant, are S3's 1,024 at most. */
+static void test_room_for_item_names(void **state)
+{
+	char file[2048], expected[512], table[256];
+	(void)state;
+	memset(table, 't', 255);
+	table[255] = '\0';
+	/* 13 for the folder, 256 for the table, 8 for deletes/, 388 behind it: 359 are left. */
+	snprintf(file, sizeof(file), "[s3]\nbucket=backups\ntenant_attribute=a\nprefix=%s\n[table \"%s\"]\n",
+		 letters(360), table);
+	snprintf(expected, sizeof(expected),
+		 "c:5: [table \"%.64s...\"] prefix: leaves no room for the names of items, which S3 keeps to 1,024 "
+		 "bytes in "
+		 "all; allowed for this table: 359 bytes",
+		 table);
+	config_fixture_refuse(file, expected);
+	snprintf(file, sizeof(file), "[s3]\nbucket=backups\ntenant_attribute=a\nprefix=%s\n[table \"%s\"]\n",
+		 letters(359), table);
+	config_free(config_fixture_load(file));
+}
+
 static void test_shared_paths(void **state)
 {
 	(void)state;
@@ -403,6 +424,7 @@ int main(void)
 		CONFIG_FIXTURE_TEST(test_urls),
 		CONFIG_FIXTURE_TEST(test_what_is_missing),
 		CONFIG_FIXTURE_TEST(test_memory_for_all_tables),
+		CONFIG_FIXTURE_TEST(test_room_for_item_names),
 		CONFIG_FIXTURE_TEST(test_shared_paths),
 	};
 	return cmocka_run_group_tests(tests, config_fixture_enter, config_fixture_leave);
