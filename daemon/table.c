@@ -139,11 +139,15 @@ void table_gap_restore(struct table *t, const struct position_gap *g)
 	kept->shard = g->shard != NULL ? strdup(g->shard) : NULL;
 }
 
+/* DynamoDB's clock is known from Date headers, which have whole seconds: a bound may be too wide, never too narrow. */
+#define CLOCK_GRAIN_MS 1000
+
 void table_gap(struct table *t, const char *stream, const char *shard, const char *reason, int64_t from_ms)
 {
 	int64_t now_ms = table_now_ms(t);
 	/* A stream keeps 24 hours; what is gone is older. An emulator may trim sooner: then up to now. */
-	int64_t to_ms = from_ms != CLOCK_UNKNOWN && now_ms - DAY_MS < from_ms ? now_ms : now_ms - DAY_MS;
+	int64_t to_ms =
+		CLOCK_GRAIN_MS + (from_ms != CLOCK_UNKNOWN && now_ms - DAY_MS < from_ms ? now_ms : now_ms - DAY_MS);
 	const struct position_gap g = {
 		.reason = (char *)reason,
 		.stream = (char *)stream,

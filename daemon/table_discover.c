@@ -313,7 +313,9 @@ static int take_newest(struct table *t)
 			stream_revive(st);
 		return 0;
 	}
-	if (!newer) /* none, or the answer is older than what is known */
+	/* None; or an answer that is older than what is known, as long as what is known lives. */
+	bool alive = newest != NULL && !newest->gone && !newest->drained;
+	if (about->stream_arn == NULL || (!newer && (alive || !about->stream_enabled)))
 		return 0;
 	st = insert_stream(t, about->stream_arn, about->stream_label);
 	if (st == NULL)
@@ -456,8 +458,9 @@ static void order_streams(struct table *t)
 		return;
 	}
 	struct stream *newest = TAILQ_LAST(&t->streams, stream_list);
-	if (resumed && !newest->known_before)
-		table_gap(t, newest->label, "", "stream recreated while the daemon was away", t->complete_before_ms);
+	const struct stream *current = find_stream(t, t->about.stream_arn);
+	if (resumed && !current->known_before)
+		table_gap(t, current->label, "", "stream recreated while the daemon was away", t->complete_before_ms);
 	if (resumed && t->complete_before_ms != CLOCK_UNKNOWN && table_now_ms(t) - t->complete_before_ms > DAY_MS)
 		table_gap(t, newest->label, "", "away for longer than the stream keeps records", t->complete_before_ms);
 	for (struct stream *st = newest; resumed && st != NULL; st = TAILQ_PREV(st, stream_list, link))
