@@ -208,6 +208,8 @@ static const struct table_metric table_metrics[] = {
 	{"read_errors_total", "counter", "Failed calls to the stream.", AT(read_errors), UNIT_COUNT, NULL, NULL},
 	{"gaps_total", "counter", "Holes in the history: trimmed records and recreated streams.", AT(gaps), UNIT_COUNT,
 	 NULL, NULL},
+	{"gaps_open", "gauge", "Of these, neither healed nor accepted by an operator.", AT(gaps_open), UNIT_SIZE, NULL,
+	 NULL},
 	{"buffered_records", "gauge", "Records that are read and not in S3 yet.", AT(buffered_records), UNIT_SIZE, NULL,
 	 NULL},
 	{"buffered_bytes", "gauge", "Bytes of records that are read and not in S3 yet.", AT(buffered_bytes), UNIT_SIZE,

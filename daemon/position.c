@@ -57,6 +57,7 @@ static json_t *gap_to_json(const struct position_gap *g)
 	put_time(o, "from", g->from_ms);
 	put_time(o, "to", g->to_ms);
 	put_time(o, "noticed", g->noticed_ms);
+	put_time(o, "closed", g->closed_ms);
 	return o;
 }
 
@@ -184,6 +185,7 @@ static void get_gap(struct get *g, const json_t *o, struct position_gap *gap)
 	gap->from_ms = get_time(g, o, "from");
 	gap->to_ms = get_time(g, o, "to");
 	gap->noticed_ms = get_time(g, o, "noticed");
+	gap->closed_ms = get_time(g, o, "closed");
 }
 
 int position_from_json(const json_t *j, struct position **out, struct err *e)

@@ -35,6 +35,7 @@ struct position_gap {
 	char *stream; /* label */
 	char *shard;
 	int64_t from_ms, to_ms, noticed_ms;
+	int64_t closed_ms; /* by a baseline or an operator's word; CLOCK_UNKNOWN: open */
 };
 
 struct position {

@@ -73,14 +73,14 @@ static int merge(json_t *into, json_t *from)
 
 static json_t *table_reading(const struct view_table *t)
 {
-	return json_pack("{s:o, s:o, s:o, s:{s:o, s:o, s:o, s:o, s:o}, s:o, s:o, s:{s:o, s:o, s:o, s:o}}",
+	return json_pack("{s:o, s:o, s:o, s:{s:o, s:o, s:o, s:o, s:o}, s:o, s:o, s:o, s:{s:o, s:o, s:o, s:o}}",
 			 "records_read", count(t->records_read), "read_bytes", count(t->bytes_read), "read_errors",
 			 count(t->read_errors), "records", "insert", count(t->records[RECORDS_INSERT]), "modify",
 			 count(t->records[RECORDS_MODIFY]), "remove", count(t->records[RECORDS_REMOVE]), "ttl",
 			 count(t->records_ttl), "skipped", count(t->records_skipped), "write_retries",
-			 count(t->retries), "gaps", count(t->gaps), "shards", "open", count(t->shards_open), "waiting",
-			 count(t->shards_waiting), "finished", count(t->shards_finished), "failing",
-			 count(t->shards_failing));
+			 count(t->retries), "gaps", count(t->gaps), "gaps_open", count(t->gaps_open), "shards", "open",
+			 count(t->shards_open), "waiting", count(t->shards_waiting), "finished",
+			 count(t->shards_finished), "failing", count(t->shards_failing));
 }
 
 static json_t *table_writing(const struct view_table *t)

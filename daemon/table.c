@@ -13,7 +13,6 @@
 
 /* The largest is watermark.json of a table with very many shards; memory is only taken as an answer comes. */
 #define CONTROL_BODY_MAX ((size_t)64 << 20)
-#define DAY_MS (INT64_C(24) * 3600 * 1000)
 
 char *table_meta_key(const struct table *t, const char *name)
 {
@@ -96,18 +95,9 @@ int64_t table_now_ms(const struct table *t)
 	return clock_wall_ms() + t->daemon->aws.clock_skew_ms;
 }
 
-static void free_gap(struct position_gap *g)
-{
-	free(g->reason);
-	free(g->stream);
-	free(g->shard);
-}
-
 void table_fini(struct table *t)
 {
-	for (size_t i = 0; i < t->ngaps; i++)
-		free_gap(&t->gaps[i]);
-	free(t->gaps);
+	table_gap_fini(t);
 	table_discover_fini(t);
 	table_save_fini(t);
 	position_free(t->restored);
@@ -119,50 +109,6 @@ void table_fini(struct table *t)
 	free(t->data_path);
 	free(t->meta_path);
 	free(t->deletes_path);
-}
-
-void table_gap_restore(struct table *t, const struct position_gap *g)
-{
-	if (t->gaps == NULL)
-		t->gaps = calloc(TABLE_GAPS_KEPT, sizeof(*t->gaps));
-	if (t->gaps == NULL)
-		return; /* it was logged and counted */
-	if (t->ngaps == TABLE_GAPS_KEPT) {
-		free_gap(&t->gaps[0]);
-		memmove(&t->gaps[0], &t->gaps[1], (TABLE_GAPS_KEPT - 1) * sizeof(*t->gaps));
-		t->ngaps--;
-	}
-	struct position_gap *kept = &t->gaps[t->ngaps++];
-	*kept = *g;
-	kept->reason = strdup(g->reason);
-	kept->stream = g->stream != NULL ? strdup(g->stream) : NULL;
-	kept->shard = g->shard != NULL ? strdup(g->shard) : NULL;
-}
-
-/* DynamoDB's clock is known from Date headers, which have whole seconds: a bound may be too wide, never too narrow. */
-#define CLOCK_GRAIN_MS 1000
-
-void table_gap(struct table *t, const char *stream, const char *shard, const char *reason, int64_t from_ms)
-{
-	int64_t now_ms = table_now_ms(t);
-	/* A stream keeps 24 hours; what is gone is older. An emulator may trim sooner: then up to now. */
-	int64_t to_ms =
-		CLOCK_GRAIN_MS + (from_ms != CLOCK_UNKNOWN && now_ms - DAY_MS < from_ms ? now_ms : now_ms - DAY_MS);
-	const struct position_gap g = {
-		.reason = (char *)reason,
-		.stream = (char *)stream,
-		.shard = (char *)shard,
-		.from_ms = from_ms,
-		.to_ms = to_ms,
-		.noticed_ms = now_ms,
-	};
-	t->gap_count++;
-	table_gap_restore(t, &g);
-	log_error("gap in the history: changes of this time may be missing from the backup; compare the table with the "
-		  "backup and write the items that differ again",
-		  LOG_S("table", t->conf->name), LOG_S("reason", reason), LOG_S("shard", shard),
-		  LOG_S("stream", stream), LOG_T("from", from_ms), LOG_T("to", to_ms));
-	table_moved(t);
 }
 
 void table_described(struct table *t)

@@ -7,7 +7,7 @@
  *      refused                      an operator must do something; looked at again every minute
  *
  * Files: table.c (its parts), table_check.c (start-up checks), table_discover.c (streams and shards), table_save.c
- * (checkpoint and watermark), table_view.c (what is shown).
+ * (checkpoint and watermark), table_gap.c (holes in the history), table_view.c (what is shown).
  */
 #ifndef DDB_TABLE_H
 #define DDB_TABLE_H
@@ -107,6 +107,7 @@ struct table {
 	struct position_gap *gaps; /* the newest TABLE_GAPS_KEPT */
 	size_t ngaps;
 	uint64_t gap_count;
+	void (*after_gaps)(struct table *t, int rc);
 	/* figures since start */
 	uint64_t records[RECORDS_OPS], records_ttl, records_skipped, records_read, bytes_read, retries, read_errors;
 	int64_t last_durable_event_ms;
@@ -141,6 +142,8 @@ void table_save_close(struct table *t);
 void table_save_fini(struct table *t);
 /* The streams are known: positions are saved from now on. */
 void table_save_enable(struct table *t);
+/* The watermark says something new: it is put at the next occasion. */
+void table_save_watermark_soon(struct table *t);
 /* The durable position moved. */
 void table_moved(struct table *t);
 /* Once a second: saves what is due. */
@@ -158,6 +161,10 @@ int table_watermark_encode(struct table *t, struct buf *out, struct err *e);
 void table_gap(struct table *t, const char *stream, const char *shard, const char *reason, int64_t from_ms);
 /* A gap that a checkpoint tells of. */
 void table_gap_restore(struct table *t, const struct position_gap *g);
+size_t table_gaps_open(const struct table *t);
+/* Looks in the bucket whether an operator has accepted open gaps; `next` follows, with -ERR_CANCELLED at a stop. Uses the table's op. */
+void table_gap_look(struct table *t, void (*next)(struct table *t, int rc));
+void table_gap_fini(struct table *t);
 /* DescribeTable answered: `fresh` takes the place of `about`. */
 void table_described(struct table *t);
 /* Memory is short: frees payloads of durable records that sit between open ones. */

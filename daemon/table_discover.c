@@ -355,12 +355,15 @@ static void on_table(struct aws_op *op, int rc, void *arg)
 		sweep(t, t->active);
 }
 
-static void begin(struct table *t)
+static void discover(struct table *t, int rc)
 {
 	struct table_discovery *d = &t->discovery;
 	struct shard *parent = t->active != NULL ? stream_childless(t->active) : NULL;
-	d->busy = true;
 	d->again = false;
+	if (rc == -ERR_CANCELLED) {
+		d->busy = false;
+		return;
+	}
 	if (!d->ordered) {
 		list_streams(t);
 		return;
@@ -373,6 +376,15 @@ static void begin(struct table *t)
 		}
 	}
 	table_describe(&t->op, t->conf->name, &t->fresh, on_table, t);
+}
+
+static void begin(struct table *t)
+{
+	t->discovery.busy = true;
+	if (table_gaps_open(t) > 0)
+		table_gap_look(t, discover);
+	else
+		discover(t, 0);
 }
 
 void table_discover(struct table *t)

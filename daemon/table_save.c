@@ -292,6 +292,11 @@ void table_save_enable(struct table *t)
 	put_watermark(t);
 }
 
+void table_save_watermark_soon(struct table *t)
+{
+	t->saving.watermark_mono_ms = 0;
+}
+
 void table_save_due(struct table *t, int64_t mono_ms)
 {
 	const struct config *conf = t->daemon->conf;

@@ -34,6 +34,7 @@ static void view_counts(const struct table *t, struct view_table *v)
 	v->retries = t->retries;
 	v->read_errors = t->read_errors;
 	v->gaps = t->gap_count;
+	v->gaps_open = table_gaps_open(t);
 	v->in_flight = t->in_flight;
 	v->waiting_retry = t->lanes.waiting;
 	v->stuck = t->stuck;

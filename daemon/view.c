@@ -96,6 +96,25 @@ static bool lag_reason(const struct view *v, char *out, size_t size)
 	return false;
 }
 
+/* Not by a hair late, and yet not whole: an operator must look at it before anything is called well. */
+static bool gap_reason(const struct view *v, char *out, size_t size)
+{
+	for (size_t i = 0; i < v->ntables; i++) {
+		const struct view_table *t = &v->tables[i];
+
+		if (t->gaps_open == 0)
+			continue;
+		snprintf(out, size,
+			 "%s: %zu gap%s in the history; see ddb-streamctl gaps --table %s, and close %s there when it "
+			 "is "
+			 "mended",
+			 t->name, t->gaps_open, t->gaps_open == 1 ? "" : "s", t->name,
+			 t->gaps_open == 1 ? "it" : "them");
+		return true;
+	}
+	return false;
+}
+
 const char *view_not_ready(const struct view *v, char *out, size_t size)
 {
 	const char *phase = v->phase ? v->phase : "starting";
@@ -128,5 +147,5 @@ const char *view_not_ready(const struct view *v, char *out, size_t size)
 		snprintf(out, size, "no table is being backed up");
 		return out;
 	}
-	return lag_reason(v, out, size) ? out : NULL;
+	return lag_reason(v, out, size) || gap_reason(v, out, size) ? out : NULL;
 }

@@ -34,6 +34,7 @@ struct view_table {
 	uint64_t retries;	       /* writes that had to be tried again */
 	uint64_t read_errors;	       /* GetRecords, GetShardIterator, DescribeStream failures */
 	uint64_t gaps;		       /* holes in the history: trims, recreated streams; since the state began */
+	size_t gaps_open;	       /* of these: neither healed by a baseline nor accepted by an operator */
 	size_t buffered_records;       /* read and not yet durable */
 	size_t buffered_bytes;
 	uint64_t memory_limit_bytes; /* this table's share */
@@ -72,7 +73,7 @@ struct view {
 
 /*
  * One rule for /readyz, STATUS= and the summary line: NULL when ready, else the first reason (into `out`), in this order: not running;
- * a daemon problem; a table refused or starting; lag unknown; lag over its rpo; a gap is no reason by itself.
+ * a daemon problem; a table refused or starting; lag unknown; lag over its rpo; a gap that is open.
  */
 const char *view_not_ready(const struct view *v, char *out, size_t size);
 
