@@ -20,7 +20,8 @@ struct cli_verb {
 int tables_run(const struct options *o);
 int history_run(const struct options *o);
 int restore_run(const struct options *o);
-extern const char tables_help[], history_help[], restore_help[];
+int gaps_run(const struct options *o);
+extern const char tables_help[], history_help[], restore_help[], gaps_help[];
 
 /* "ddb-streamctl: ..." on standard error. */
 void cli_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -11,6 +11,7 @@ static const struct cli_verb verbs[] = {
 	 tables_run},
 	{"history", OPTIONS_HISTORY, "every version of one item", history_help, history_run},
 	{"restore", OPTIONS_RESTORE, "a table, or a part of it, as it was at any second", restore_help, restore_run},
+	{"gaps", OPTIONS_GAPS, "holes in a table's history, and a word that closes them", gaps_help, gaps_run},
 };
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))
 

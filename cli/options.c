@@ -30,8 +30,8 @@ static const struct definition {
 	{"tenant-attribute", TEXT(tenant_attribute), OPTIONS_COMMON},
 	{"help", FLAG(help), OPTIONS_COMMON, .letter = 'h'},
 	{"version", FLAG(version), OPTIONS_COMMON, .letter = 'V'},
-	{"output", TEXT(output), OPTIONS_TABLES | OPTIONS_HISTORY, .letter = 'o'},
-	{"table", TEXT(table), ITEMS},
+	{"output", TEXT(output), OPTIONS_TABLES | OPTIONS_HISTORY | OPTIONS_GAPS, .letter = 'o'},
+	{"table", TEXT(table), ITEMS | OPTIONS_GAPS},
 	{"key", TEXT(key), ITEMS},
 	{"key-value", TEXT(key_value), ITEMS},
 	{"tenant", TEXT(tenant), ITEMS},
@@ -41,6 +41,8 @@ static const struct definition {
 	{"prefix", TEXT(prefix), OPTIONS_RESTORE},
 	{"to-file", TEXT(to_file), OPTIONS_RESTORE},
 	{"force", FLAG(force), OPTIONS_RESTORE},
+	{"accept", FLAG(accept), OPTIONS_GAPS},
+	{"yes", FLAG(yes), OPTIONS_GAPS},
 };
 #define DEFINITIONS (sizeof(definitions) / sizeof(definitions[0]))
 

@@ -10,6 +10,7 @@
 #define OPTIONS_TABLES 2U
 #define OPTIONS_HISTORY 4U
 #define OPTIONS_RESTORE 8U
+#define OPTIONS_GAPS 16U
 
 struct options {
 	/* where the backup is */
@@ -19,7 +20,7 @@ struct options {
 	char *table, *key, *key_value, *key_range, *tenant, *prefix, *at;
 	/* what to do with it */
 	char *output, *to_file;
-	bool first, last, force;
+	bool first, last, force, accept, yes;
 	bool help, version;
 	bool json; /* output is "json" */
 };

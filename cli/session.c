@@ -182,51 +182,76 @@ int session_retry_ms(const struct err *e, unsigned attempt)
 	return worth && attempt < SESSION_TRIES ? backoff_delay_ms(e, attempt) : -1;
 }
 
-/* Sleeps, and looks whether a signal came. */
+bool session_look(struct session *s)
+{
+	/* A loop without a handle that counts does not even look. */
+	uv_ref((uv_handle_t *)&s->signals[0]);
+	uv_run(&s->loop, UV_RUN_NOWAIT);
+	uv_unref((uv_handle_t *)&s->signals[0]);
+	return s->stop;
+}
+
+/* Sleeps until a signal comes. */
 static void pause_ms(struct session *s, int ms)
 {
-	while (ms > 0 && !s->stop) {
+	while (ms > 0 && !session_look(s)) {
 		int step = ms < 100 ? ms : 100;
 		usleep((useconds_t)step * 1000);
-		uv_run(&s->loop, UV_RUN_NOWAIT);
 		ms -= step;
 	}
+}
+
+/* Waits for the request under way. 0 when it succeeded, 1 when it is to be started again, or its error. */
+static int settle(struct session *s, unsigned attempt, struct err *e)
+{
+	int rc = aws_wait(&s->op, &s->stop);
+	if (rc == 0)
+		return 0;
+	int wait_ms = session_retry_ms(&s->op.err, attempt);
+	*e = s->op.err;
+	if (wait_ms < 0 || s->stop)
+		return rc;
+	pause_ms(s, wait_ms);
+	return s->stop ? rc : 1;
 }
 
 int session_get(struct session *s, const char *key, struct buf *out, bool *exists, struct err *e)
 {
 	struct s3_head head;
-	for (unsigned attempt = 1;; attempt++) {
+	unsigned attempt = 1;
+	int rc;
+	do {
 		s3_get(&s->op, span_of(key), (struct span){0}, &head, NULL, NULL);
-		int rc = aws_wait(&s->op, &s->stop);
-		int wait_ms = rc < 0 ? session_retry_ms(&s->op.err, attempt) : 0;
-		if (rc == 0) {
-			const struct buf *body = http_body(s->op.slot);
-			*exists = head.exists;
-			return head.exists ? buf_append(out, buf_str(body), body->len) : 0;
-		}
-		if (wait_ms < 0 || s->stop) {
-			*e = s->op.err;
-			return rc;
-		}
-		pause_ms(s, wait_ms);
-	}
+		rc = settle(s, attempt++, e);
+	} while (rc > 0);
+	if (rc < 0)
+		return rc;
+	const struct buf *body = http_body(s->op.slot);
+	*exists = head.exists;
+	return head.exists ? buf_append(out, buf_str(body), body->len) : 0;
+}
+
+int session_put(struct session *s, const char *key, struct span body, struct err *e)
+{
+	const struct s3_put put = {.key = span_of(key), .body = body};
+	unsigned attempt = 1;
+	int rc;
+	do {
+		s3_put(&s->op, &put, NULL, NULL);
+		rc = settle(s, attempt++, e);
+	} while (rc > 0);
+	return rc;
 }
 
 int session_list(struct session *s, const struct s3_list *l, struct span *body, struct err *e)
 {
-	for (unsigned attempt = 1;; attempt++) {
+	unsigned attempt = 1;
+	int rc;
+	do {
 		s3_list_versions(&s->op, l, NULL, NULL);
-		int rc = aws_wait(&s->op, &s->stop);
-		int wait_ms = rc < 0 ? session_retry_ms(&s->op.err, attempt) : 0;
-		if (rc == 0) {
-			*body = (struct span){buf_str(http_body(s->op.slot)), http_body(s->op.slot)->len};
-			return 0;
-		}
-		if (wait_ms < 0 || s->stop) {
-			*e = s->op.err;
-			return rc;
-		}
-		pause_ms(s, wait_ms);
-	}
+		rc = settle(s, attempt++, e);
+	} while (rc > 0);
+	if (rc == 0)
+		*body = (struct span){buf_str(http_body(s->op.slot)), http_body(s->op.slot)->len};
+	return rc;
 }

@@ -34,6 +34,9 @@ struct session {
 int session_open(struct session *s, const struct options *o);
 void session_close(struct session *s);
 
+/* Did a signal come? For code that waits for something else than the loop. */
+bool session_look(struct session *s);
+
 /* Should the failure in `e`, the `attempt`-th, be tried again? The wait in ms, or -1. */
 int session_retry_ms(const struct err *e, unsigned attempt);
 
@@ -42,6 +45,8 @@ int session_retry_ms(const struct err *e, unsigned attempt);
  * is there. 0 or a negative error.
  */
 int session_get(struct session *s, const char *key, struct buf *out, bool *exists, struct err *e);
+/* PUT of a small JSON object, which must be harmless to repeat: tried again in the same manner. */
+int session_put(struct session *s, const char *key, struct span body, struct err *e);
 /* One page of ListObjectVersions in the same manner. */
 int session_list(struct session *s, const struct s3_list *l, struct span *body, struct err *e);
 

@@ -9,11 +9,12 @@
 #include "session.h"
 #include "watermark.h"
 
-const char tables_help[] = "Usage: ddb-streamctl [-c FILE | --bucket NAME] tables [-o text|json]\n"
-			   "Lists the tables that the bucket holds: since when, complete through when, gaps, and who\n"
-			   "wrote it last.\n"
-			   "\n"
-			   "  -o, --output FORMAT        text (the default) or json, one object a line\n";
+const char tables_help[] =
+	"Usage: ddb-streamctl [-c FILE | --bucket NAME] tables [-o text|json]\n"
+	"Lists the tables that the bucket holds: since when, complete through when, gaps, how many of\n"
+	"them are open, and who wrote it last.\n"
+	"\n"
+	"  -o, --output FORMAT        text (the default) or json, one object a line\n";
 
 #define META ".ddb-streamd/"
 
@@ -24,46 +25,38 @@ struct run {
 	size_t bad;
 };
 
-static json_t *time_or_null(int64_t ms)
-{
-	char iso[CLOCK_ISO_SIZE];
-	return ms == CLOCK_UNKNOWN ? json_null() : json_string(clock_iso(iso, ms));
-}
-
 static void print_json(const char *prefix, const char *name, const struct watermark *w)
 {
 	json_t *gaps = json_array();
-	for (size_t i = 0; i < w->ngaps; i++) {
-		const struct watermark_gap *g = &w->gaps[i];
-		json_array_append_new(gaps, json_pack("{s:s,s:o,s:o,s:o}", "reason", g->reason, "from",
-						      time_or_null(g->from_ms), "to", time_or_null(g->to_ms), "noticed",
-						      time_or_null(g->noticed_ms)));
-	}
-	json_t *o = json_pack("{s:s,s:s,s:o,s:o,s:o,s:s,s:s,s:I,s:o}", "table", name, "prefix", prefix, "since",
-			      time_or_null(w->since_ms), "complete_through", time_or_null(w->complete_ms), "saved",
-			      time_or_null(w->saved_ms), "host", w->host, "instance", w->instance, "gap_count",
-			      (json_int_t)w->gap_count, "gaps", gaps);
+	for (size_t i = 0; i < w->ngaps; i++)
+		json_array_append_new(gaps, watermark_gap_json(&w->gaps[i]));
+	json_t *o = json_pack("{s:s,s:s,s:o,s:o,s:o,s:s,s:s,s:I,s:I,s:o}", "table", name, "prefix", prefix, "since",
+			      watermark_time_json(w->since_ms), "complete_through", watermark_time_json(w->complete_ms),
+			      "saved", watermark_time_json(w->saved_ms), "host", w->host, "instance", w->instance,
+			      "gap_count", (json_int_t)w->gap_count, "gaps_open", (json_int_t)watermark_open_gaps(w),
+			      "gaps", gaps);
 	if (o != NULL)
 		json_dumpf(o, stdout, JSON_COMPACT);
 	putchar('\n');
 	json_decref(o);
 }
 
-static const char *time_text(char out[CLOCK_ISO_SIZE], int64_t ms)
-{
-	return ms == CLOCK_UNKNOWN ? "-" : clock_iso(out, ms);
-}
-
 static void print_text(struct run *r, const char *prefix, const char *name, const struct watermark *w)
 {
 	char a[CLOCK_ISO_SIZE], b[CLOCK_ISO_SIZE];
 	if (r->found == 1)
-		printf("%-24s  %-24s  %4s  %-20s  %s\n", "SINCE", "COMPLETE THROUGH", "GAPS", "WRITTEN BY", "TABLE");
-	printf("%-24s  %-24s  %4llu  %-20s  %s%s\n", time_text(a, w->since_ms), time_text(b, w->complete_ms),
-	       (unsigned long long)w->gap_count, w->host[0] ? w->host : "-", prefix, name);
-	for (size_t i = 0; i < w->ngaps; i++)
-		printf("    gap: %s to %s: %s\n", time_text(a, w->gaps[i].from_ms), time_text(b, w->gaps[i].to_ms),
-		       w->gaps[i].reason);
+		printf("%-24s  %-24s  %4s  %4s  %-20s  %s\n", "SINCE", "COMPLETE THROUGH", "GAPS", "OPEN", "WRITTEN BY",
+		       "TABLE");
+	printf("%-24s  %-24s  %4llu  %4llu  %-20s  %s%s\n", watermark_time(a, w->since_ms),
+	       watermark_time(b, w->complete_ms), (unsigned long long)w->gap_count,
+	       (unsigned long long)watermark_open_gaps(w), w->host[0] ? w->host : "-", prefix, name);
+	for (size_t i = 0; i < w->ngaps; i++) {
+		const struct watermark_gap *g = &w->gaps[i];
+		char closed[CLOCK_ISO_SIZE];
+		bool open = g->closed_ms == CLOCK_UNKNOWN;
+		printf("    gap: %s to %s: %s; %s%s\n", watermark_time(a, g->from_ms), watermark_time(b, g->to_ms),
+		       g->reason, open ? "open" : "closed ", open ? "" : clock_iso(closed, g->closed_ms));
+	}
 }
 
 /* One table; `prefix` is what lies before ".ddb-streamd/". */

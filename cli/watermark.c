@@ -1,11 +1,8 @@
 #include "watermark.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "base/clock.h"
 
 #define TEXT_MAX ((size_t)64 << 20)
 
@@ -38,6 +35,7 @@ static int read_gaps(const json_t *list, struct watermark *w)
 		gap->from_ms = time_of(g, "from");
 		gap->to_ms = time_of(g, "to");
 		gap->noticed_ms = time_of(g, "noticed");
+		gap->closed_ms = time_of(g, "closed");
 	}
 	return 0;
 }
@@ -88,9 +86,66 @@ void watermark_fini(struct watermark *w)
 	*w = (struct watermark){0};
 }
 
+uint64_t watermark_open_gaps(const struct watermark *w)
+{
+	uint64_t open = 0;
+	for (size_t i = 0; i < w->ngaps; i++)
+		open += w->gaps[i].closed_ms == CLOCK_UNKNOWN;
+	/* What closes a gap closes all that were noticed before it. */
+	if (w->gap_count > w->ngaps && (w->ngaps == 0 || w->gaps[0].closed_ms == CLOCK_UNKNOWN))
+		open += w->gap_count - w->ngaps;
+	return open;
+}
+
+const char *watermark_time(char out[CLOCK_ISO_SIZE], int64_t ms)
+{
+	return ms == CLOCK_UNKNOWN ? "-" : clock_iso(out, ms);
+}
+
+json_t *watermark_time_json(int64_t ms)
+{
+	char iso[CLOCK_ISO_SIZE];
+	return ms == CLOCK_UNKNOWN ? json_null() : json_string(clock_iso(iso, ms));
+}
+
+json_t *watermark_gap_json(const struct watermark_gap *g)
+{
+	return json_pack("{s:s,s:o,s:o,s:o,s:o}", "reason", g->reason, "from", watermark_time_json(g->from_ms), "to",
+			 watermark_time_json(g->to_ms), "noticed", watermark_time_json(g->noticed_ms), "closed",
+			 watermark_time_json(g->closed_ms));
+}
+
+/* What was missed stays missed until the item changes again, or somebody sees to it: it also matters after its end. */
+static bool spoils(const struct watermark_gap *g, int64_t at_ms)
+{
+	bool begun = g->from_ms == CLOCK_UNKNOWN || g->from_ms <= at_ms;
+	return begun && (g->closed_ms == CLOCK_UNKNOWN || at_ms < g->closed_ms);
+}
+
+static void tell_gap(const struct watermark_gap *g, char *why, size_t size)
+{
+	char from[CLOCK_ISO_SIZE], to[CLOCK_ISO_SIZE], closed[CLOCK_ISO_SIZE];
+	bool open = g->closed_ms == CLOCK_UNKNOWN;
+	snprintf(why, size, "changes %s%s%s%s%s may be missing (%s), and this gap %s%s",
+		 g->from_ms == CLOCK_UNKNOWN ? "" : "from ",
+		 g->from_ms == CLOCK_UNKNOWN ? "" : clock_iso(from, g->from_ms),
+		 g->from_ms == CLOCK_UNKNOWN || g->to_ms == CLOCK_UNKNOWN ? "" : " ",
+		 g->to_ms == CLOCK_UNKNOWN ? "" : "until ", g->to_ms == CLOCK_UNKNOWN ? "" : clock_iso(to, g->to_ms),
+		 g->reason, open ? "is open" : "was closed only at ", open ? "" : clock_iso(closed, g->closed_ms));
+}
+
+/* Forgotten gaps are older than those that are listed, so they were closed, too, when the newest one was. */
+static bool forgotten_closed(const struct watermark *w, int64_t at_ms)
+{
+	for (size_t i = 0; i < w->ngaps; i++)
+		if (w->gaps[i].closed_ms == CLOCK_UNKNOWN || at_ms < w->gaps[i].closed_ms)
+			return false;
+	return w->ngaps > 0;
+}
+
 bool watermark_covers(const struct watermark *w, int64_t at_ms, char *why, size_t size)
 {
-	char a[CLOCK_ISO_SIZE], b[CLOCK_ISO_SIZE];
+	char a[CLOCK_ISO_SIZE];
 	/* Just after its start a backup is complete through a moment before it. */
 	if (w->complete_ms == CLOCK_UNKNOWN || (w->since_ms != CLOCK_UNKNOWN && w->complete_ms < w->since_ms)) {
 		snprintf(why, size, "nothing is known to be complete yet");
@@ -104,18 +159,12 @@ bool watermark_covers(const struct watermark *w, int64_t at_ms, char *why, size_
 		snprintf(why, size, "the backup is complete through %s only", clock_iso(a, w->complete_ms));
 		return false;
 	}
-	for (size_t i = 0; i < w->ngaps; i++) {
-		const struct watermark_gap *g = &w->gaps[i];
-		/* What was missed stays missed until the item changes again, so it also matters after the gap's end. */
-		if (g->from_ms == CLOCK_UNKNOWN || g->from_ms <= at_ms) {
-			bool open = g->from_ms == CLOCK_UNKNOWN;
-			snprintf(why, size, "changes %s%s%s%s may be missing (%s)", open ? "" : "from ",
-				 open ? "" : clock_iso(a, g->from_ms), g->to_ms == CLOCK_UNKNOWN ? "" : " until ",
-				 g->to_ms == CLOCK_UNKNOWN ? "" : clock_iso(b, g->to_ms), g->reason);
+	for (size_t i = 0; i < w->ngaps; i++)
+		if (spoils(&w->gaps[i], at_ms)) {
+			tell_gap(&w->gaps[i], why, size);
 			return false;
 		}
-	}
-	if (w->gap_count > w->ngaps) {
+	if (w->gap_count > w->ngaps && !forgotten_closed(w, at_ms)) {
 		snprintf(why, size, "there were %llu gaps, and the times of the first ones are no longer known",
 			 (unsigned long long)w->gap_count);
 		return false;

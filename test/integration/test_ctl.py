@@ -316,7 +316,7 @@ class Tables(Ctl):
         self.assertRegex(said("--version")[1], r"^ddb-streamctl \d+\.\d+\.\d+\n$")
         code, out, _ = said("--help")
         self.assertEqual(code, 0)
-        for verb in ("tables", "history", "restore"):
+        for verb in ("tables", "history", "restore", "gaps"):
             self.assertIn(verb, out)
             code, more, _ = said(verb, "--help")
             self.assertEqual(code, 0)

@@ -56,6 +56,88 @@ static void test_gaps(void **state)
 	assert_false(covers(PLAIN "],\"gap_count\":1}", "2026-01-02T00:00:00Z", "1 gaps"));
 }
 
+#define GAP(from, to, closed) \
+	"{\"reason\":\"trimmed\",\"from\":" from ",\"to\":" to ",\"noticed\":" to ",\"closed\":" closed "}"
+#define JAN(day) "\"2026-01-" day "T00:00:00Z\""
+
+static void test_closed_gaps(void **state)
+{
+	(void)state;
+	const char *json = PLAIN GAP(JAN("10"), JAN("11"), JAN("15")) "],\"gap_count\":1}";
+	assert_true(covers(json, "2026-01-09T23:59:59.999Z", ""));
+	assert_false(covers(json, "2026-01-10T00:00:00Z", "closed only at 2026-01-15"));
+	assert_false(covers(json, "2026-01-14T23:59:59.999Z", "closed only at 2026-01-15"));
+	assert_true(covers(json, "2026-01-15T00:00:00Z", ""));
+	/* Without a beginning it spoils all times until it was closed. */
+	json = PLAIN GAP("null", JAN("11"), JAN("15")) "],\"gap_count\":1}";
+	assert_false(covers(json, "2026-01-01T00:00:00Z", "changes until 2026-01-11"));
+	assert_true(covers(json, "2026-01-15T00:00:00Z", ""));
+	/* What is no time closes nothing. */
+	json = PLAIN GAP(JAN("10"), JAN("11"), "\"yes\"") "],\"gap_count\":1}";
+	assert_false(covers(json, "2026-01-20T00:00:00Z", "is open"));
+	json = PLAIN GAP(JAN("10"), JAN("11"), "true") "],\"gap_count\":1}";
+	assert_false(covers(json, "2026-01-20T00:00:00Z", "is open"));
+	/* Each counts by itself: the closed one until it was closed, the open one from its beginning. */
+	json = PLAIN GAP(JAN("10"), JAN("11"), JAN("15")) "," GAP(JAN("20"), JAN("21"), "null") "],\"gap_count\":2}";
+	assert_true(covers(json, "2026-01-19T23:59:59Z", ""));
+	assert_false(covers(json, "2026-01-20T00:00:00Z", "2026-01-20"));
+	assert_false(covers(json, "2026-01-12T00:00:00Z", "2026-01-15"));
+}
+
+/* Those that the list has lost were closed with, or before, those that it has. */
+static void test_forgotten_gaps(void **state)
+{
+	(void)state;
+	const char *json =
+		PLAIN GAP(JAN("10"), JAN("11"), JAN("12")) "," GAP(JAN("13"), JAN("14"), JAN("15")) "]"
+												    ",\"gap_count\":7}";
+	assert_false(covers(json, "2026-01-02T00:00:00Z", "7 gaps"));
+	assert_false(covers(json, "2026-01-12T12:00:00Z", "7 gaps"));
+	assert_true(covers(json, "2026-01-15T00:00:00Z", ""));
+	json = PLAIN GAP(JAN("10"), JAN("11"), JAN("12")) "," GAP(JAN("20"), JAN("21"), "null") "],\"gap_count\":7}";
+	assert_false(covers(json, "2026-01-15T00:00:00Z", "7 gaps"));
+}
+
+static uint64_t open_gaps(const char *json)
+{
+	struct watermark w;
+	struct err e;
+	assert_int_equal(watermark_parse(json, strlen(json), &w, &e), 0);
+	uint64_t n = watermark_open_gaps(&w);
+	watermark_fini(&w);
+	return n;
+}
+
+static void test_open_gaps(void **state)
+{
+	(void)state;
+	assert_int_equal(open_gaps(PLAIN "]}"), 0);
+	assert_int_equal(open_gaps(PLAIN GAP("null", "null", "null") "],\"gap_count\":1}"), 1);
+	assert_int_equal(open_gaps(PLAIN GAP("null", "null", JAN("12")) "],\"gap_count\":1}"), 0);
+	assert_int_equal(open_gaps(PLAIN GAP("null", "null", JAN("12")) "," GAP("null", "null",
+										"null") "],\"gap_count\":5}"),
+			 1);
+	assert_int_equal(open_gaps(PLAIN GAP("null", "null", "null") "],\"gap_count\":5}"), 5);
+	assert_int_equal(open_gaps(PLAIN "],\"gap_count\":5}"), 5);
+}
+
+static void test_gap_json(void **state)
+{
+	(void)state;
+	const char *json = PLAIN GAP(JAN("10"), "null", JAN("12")) "],\"gap_count\":1}";
+	struct watermark w;
+	struct err e;
+	assert_int_equal(watermark_parse(json, strlen(json), &w, &e), 0);
+	json_t *o = watermark_gap_json(&w.gaps[0]);
+	assert_string_equal(json_string_value(json_object_get(o, "reason")), "trimmed");
+	assert_string_equal(json_string_value(json_object_get(o, "from")), "2026-01-10T00:00:00.000Z");
+	assert_true(json_is_null(json_object_get(o, "to")));
+	assert_true(json_is_null(json_object_get(o, "noticed")));
+	assert_string_equal(json_string_value(json_object_get(o, "closed")), "2026-01-12T00:00:00.000Z");
+	json_decref(o);
+	watermark_fini(&w);
+}
+
 static void test_damaged(void **state)
 {
 	(void)state;
@@ -69,7 +151,9 @@ static void test_damaged(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {cmocka_unit_test(test_bounds), cmocka_unit_test(test_gaps),
+	const struct CMUnitTest tests[] = {cmocka_unit_test(test_bounds),      cmocka_unit_test(test_gaps),
+					   cmocka_unit_test(test_closed_gaps), cmocka_unit_test(test_forgotten_gaps),
+					   cmocka_unit_test(test_open_gaps),   cmocka_unit_test(test_gap_json),
 					   cmocka_unit_test(test_damaged)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
