@@ -53,9 +53,9 @@ void table_gap_restore(struct table *t, const struct position_gap *g)
 void table_gap(struct table *t, const char *stream, const char *shard, const char *reason, int64_t from_ms)
 {
 	int64_t now_ms = table_now_ms(t);
-	/* A stream keeps 24 hours; what is gone is older. An emulator may trim sooner: then up to now. */
-	int64_t to_ms =
-		CLOCK_GRAIN_MS + (from_ms != CLOCK_UNKNOWN && now_ms - DAY_MS < from_ms ? now_ms : now_ms - DAY_MS);
+	/* A stream keeps 24 hours; what is gone is older. When that does not fit (or nothing is known), it may be anything up to now. */
+	bool older = from_ms != CLOCK_UNKNOWN && from_ms <= now_ms - DAY_MS;
+	int64_t to_ms = CLOCK_GRAIN_MS + (older ? now_ms - DAY_MS : now_ms);
 	const struct position_gap g = {
 		.reason = (char *)reason,
 		.stream = (char *)stream,

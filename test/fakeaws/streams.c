@@ -171,7 +171,7 @@ void streams_describe(struct fake *f, struct request *r, struct reply *a)
 	out = json_pack("{s:s, s:s, s:s, s:s, s:s, s:f, s:O, s:o}", "StreamArn", s->arn, "StreamLabel", s->label,
 			"StreamStatus", stream_status_name(s->status), "StreamViewType", s->view, "TableName",
 			s->table->name, "CreationRequestDateTime", (double)s->created_ms / 1000, "KeySchema",
-			json_object_get(s->table->description, "KeySchema"), "Shards", shards);
+			s->key_schema, "Shards", shards);
 	if (filter && o->child_filter != CHILD_IGNORE)
 		good = children(s, filter, shards, a);
 	else

@@ -4,60 +4,8 @@ is in the server: /_verify, and the order of requests.
 """
 import time
 
-import fake
 import harness
-
-QUICK = {"discovery_interval": "1s", "poll_interval": "250ms", "checkpoint_interval": "100ms"}
-
-
-class Case(fake.TestCase):
-    def setUp(self):
-        super().setUp()
-        self.bucket = self.fake.new_bucket()
-        # The virtual clock moves in some cases. The host's stays in Date, so that signatures are not affected.
-        self.fake.do("clock", real_date=True)
-
-    def start(self, table, ready=False, **settings):
-        table = {table: {"start": "trim_horizon", **settings}}
-        return self.daemon(self.bucket, table, daemon=QUICK).start(ready=ready)
-
-    def backed_up(self, daemon, table, seconds=40, **options):
-        self.wait_backed_up(daemon, table, self.bucket, seconds, **options)
-
-    def ids(self, table):
-        return [s["id"] for s in self.fake.shards(table)]
-
-    def reads(self, shard):
-        return [r for r in self.fake.requests(op="GetRecords", shard=shard) if r["status"] == 200]
-
-    def iterators(self, shard):
-        return [r for r in self.fake.requests(op="GetShardIterator", shard=shard) if r["status"] == 200]
-
-    def check_lineage(self, table):
-        """No shard was asked for before its parent had been read to its end and stored."""
-        stored = {}
-        for w in self.fake.writes(bucket=self.bucket):
-            if "ddb-shard" in w["meta"]:
-                stored[w["meta"]["ddb-shard"]] = w["request"]
-        checked = 0
-        for shard in self.fake.shards(table):
-            mine = self.iterators(shard["id"])
-            if not shard["parent"] or not mine:
-                continue
-            before = [r["id"] for r in self.reads(shard["parent"])] + [stored.get(shard["parent"], 0)]
-            self.assertGreater(mine[0]["id"], max(before), f"{shard['id']} before its parent was done")
-            checked += 1
-        return checked
-
-    def quiet(self, condition, seconds=3.0):
-        """It stays so for a while."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            self.assertTrue(condition())
-            time.sleep(0.2)
-
-    def gaps(self, daemon):
-        return sum(value for (name, _), value in daemon.metrics().items() if name == "ddb_streamd_gaps_total")
+from conformance import Case
 
 
 class Discovery(Case):
@@ -456,6 +404,88 @@ class Reading(Case):
         self.backed_up(daemon, table)
         for shard in self.fake.shards(table):
             self.assertGreaterEqual(shard["iterators"]["AFTER_SEQUENCE_NUMBER"], 2)
+
+    def test_after_excludes_what_was_read_before_a_restart(self):
+        table = self.fake.new_table()
+        daemon = self.start(table, ready=True)
+        shard = self.ids(table)[0]
+        for _ in range(3):
+            self.fake.write(table, 20)
+            self.backed_up(daemon, table)
+            self.wait_saved(daemon, table)
+            daemon.stop()
+            daemon.start(ready=True)
+        self.fake.write(table, 20)
+        self.backed_up(daemon, table)
+        found = self.fake.shards(table)[0]
+        self.assertEqual(sum(r["records"] for r in self.reads(shard)), found["records"])
+        self.assertEqual(found["iterators"]["AFTER_SEQUENCE_NUMBER"], 3)
+
+    def test_at_includes_and_after_excludes(self):
+        """As the server has it that the daemon is held against: it never asks AT, which would read a record twice."""
+        table = self.fake.new_table()
+        self.fake.write(table, 3, keys=3, bytes=10)
+        seqs = [r["seq"] for r in self.fake.records(table)]
+        found = {}
+        for kind in ("AT_SEQUENCE_NUMBER", "AFTER_SEQUENCE_NUMBER"):
+            iterator = self.fake.streams.get_shard_iterator(
+                StreamArn=self.fake.stream_arn(table), ShardId=self.ids(table)[0], ShardIteratorType=kind,
+                SequenceNumber=seqs[1])["ShardIterator"]
+            page = self.fake.streams.get_records(ShardIterator=iterator)
+            found[kind] = [r["dynamodb"]["SequenceNumber"] for r in page["Records"]]
+        self.assertEqual(found, {"AT_SEQUENCE_NUMBER": seqs[1:], "AFTER_SEQUENCE_NUMBER": seqs[2:]})
+        daemon = self.start(table, ready=True)
+        self.backed_up(daemon, table)
+        daemon.kill()
+        daemon.start(ready=True)
+        self.fake.write(table, 3)
+        self.backed_up(daemon, table)
+        self.assertEqual(self.fake.shards(table)[0]["iterators"]["AT_SEQUENCE_NUMBER"], 1)
+
+    def reset_emulator(self, table):
+        """What a restart of an emulator does: streams and items are gone, and the table is made anew."""
+        old = self.fake.stream_arn(table)
+        self.fake.dynamodb.delete_table(TableName=table)
+        self.fake.do("trim", stream=old)
+        self.fake.do("stream", stream=old, gone=True)
+        self.fake.new_table(table)
+
+    def emulator_reset(self, end, back_s=0):
+        table = self.fake.new_table()
+        daemon = self.start(table, ready=True)
+        self.fake.write(table, 20, keys=50)
+        self.backed_up(daemon, table)
+        if end:
+            self.wait_saved(daemon, table)
+            getattr(daemon, end)()
+        if back_s:
+            self.fake.advance(-back_s)
+        self.reset_emulator(table)
+        self.fake.write(table, 20, keys=50)
+        if end:
+            daemon.start(ready=False)
+        self.backed_up(daemon, table, allow_trimmed=1)
+        daemon.wait(lambda: self.gaps(daemon) >= 1, 20, "the gap was counted")
+        self.assertTrue(daemon.logged("recreated"))
+        daemon.stop()
+        self.fake.write(table, 20, keys=50)
+        daemon.start(ready=False)
+        self.backed_up(daemon, table, allow_trimmed=1)
+
+    def test_an_emulator_that_was_reset_under_a_checkpoint_is_detected(self):
+        self.emulator_reset("stop")
+
+    def test_an_emulator_that_was_reset_after_a_crash_is_detected(self):
+        self.emulator_reset("kill")
+
+    def test_an_emulator_that_is_reset_under_a_running_daemon_is_detected(self):
+        self.emulator_reset(None)
+
+    def test_an_emulator_whose_clock_went_back_is_detected(self):
+        self.emulator_reset("stop", 3600)
+
+    def test_an_emulator_whose_clock_goes_back_under_a_running_daemon_is_detected(self):
+        self.emulator_reset(None, 3600)
 
 
 if __name__ == "__main__":

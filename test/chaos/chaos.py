@@ -1,0 +1,65 @@
+#!/usr/bin/python3 -B
+"""
+Chaos: the real daemon against fakeaws, under faults of every kind, killed again and again. See RESULTS.md.
+
+usage: test/chaos/chaos.py [--seed N] [--rounds N] [--lives N] [--kind storm|calls] [--seconds N] [--debug]
+  Round i has the seed N + i - 1. A round that fails prints its seed, keeps its folder under build/chaos, and comes again
+  with --seed THAT --rounds 1, as exactly as real processes allow: the choices are the same, the moments are not.
+"""
+import argparse
+import collections
+import json
+import os
+import signal
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "integration"))
+import harness  # noqa: E402
+import scene  # noqa: E402
+
+
+def interrupted(number, _frame):
+    sys.exit(128 + number)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seed", type=int, default=int(time.time()) % 1000000)
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--lives", type=int, default=10, help="starts and deaths in a round")
+    parser.add_argument("--kind", choices=("storm", "calls"), help="of all rounds; else in turn")
+    parser.add_argument("--seconds", type=float, default=float("inf"), help="begin no round after so long")
+    parser.add_argument("--debug", action="store_true", help="the daemon logs at level debug")
+    args = parser.parse_args()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupted)
+
+    figures, failed, began = collections.Counter(), [], time.monotonic()
+    for seed in range(args.seed, args.seed + args.rounds):
+        if time.monotonic() - began > args.seconds:
+            break
+        keep = os.path.join(harness.BUILD, "chaos", f"seed-{seed}")
+        figures["rounds"] += 1
+        start = time.monotonic()
+        one = scene.Round(seed, figures, args.lives, args.kind, args.debug)
+        try:
+            one.run(keep)
+            print(f"ok   seed {seed} {one.kind:<5} {time.monotonic() - start:5.1f} s  {figures['records']} records, "
+                  f"{figures['SIGKILL'] + figures['SIGKILL at a system call']} kills so far", flush=True)
+        except scene.Failure as e:
+            failed.append(seed)
+            print(f"FAIL seed {seed} {one.kind}: {e}\n     kept in {keep}; again: make chaos SEED={seed} ROUNDS=1",
+                  flush=True)
+    figures["seconds"] = int(time.monotonic() - began)
+    print(json.dumps(dict(sorted(figures.items())), indent=1))
+    if failed:
+        print("failed seeds: " + " ".join(map(str, failed)))
+    print(f"{figures['rounds'] - len(failed)} passed, {len(failed)} failed", flush=True)
+    return 1 if failed or not figures["rounds"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
