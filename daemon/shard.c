@@ -200,9 +200,26 @@ static void merge_into_previous(struct shard *s, struct batch *b)
 	drop_batch(s, b);
 }
 
+/* A record that is older than what was thought to be complete: the tip was none, and the claim is taken back. */
+#define LATE_MS 90000
+
+static void take_claim_back(struct shard *s, const struct batch *b)
+{
+	int64_t least = INT64_MAX;
+	for (size_t i = 0; i < b->nrecords; i++)
+		if (b->records[i].event_ms != CLOCK_UNKNOWN && b->records[i].event_ms < least)
+			least = b->records[i].event_ms;
+	if (least - 1 >= s->complete_ms)
+		return;
+	if (s->complete_ms - least > LATE_MS) /* event times may be whole minutes, and arrive a little late */
+		s->tip = false;
+	s->complete_ms = least - 1;
+}
+
 void shard_take(struct shard *s, struct batch *b)
 {
 	b->shard = s;
+	take_claim_back(s, b);
 	b->floor_ms = shard_complete_ms(s);
 	memcpy(s->read_seq, b->last_seq, sizeof(s->read_seq));
 	TAILQ_INSERT_TAIL(&s->batches, b, link);

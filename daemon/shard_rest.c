@@ -10,7 +10,8 @@
 
 /*
  * An empty page means nothing by itself: pages without records come in the middle of a shard. Only several in a row make
- * it likely that there is no more, and the lag may be counted from the time of asking.
+ * it likely that there is no more, and the lag may be counted from the time of asking. A page with records tells nothing of that kind:
+ * any number of further ones may follow, however short it is. And a shard that is closed has no tip, only an end.
  */
 #define TIP_EMPTY_PAGES 3
 
@@ -66,12 +67,12 @@ void shard_rest_after_page(struct shard *s, size_t records, size_t bytes)
 		s->empty_pages++;
 		/* Quick at first: until the tip is confirmed the lag is not known. */
 		s->rest_ms = s->tip ? s->rest_ms * 2 : POLL_FLOOR_MS;
-		s->tip = s->tip || s->empty_pages >= TIP_EMPTY_PAGES;
+		s->tip = s->open && (s->tip || s->empty_pages >= TIP_EMPTY_PAGES);
+		if (s->tip && s->asked_ms - SETTLE_MS > s->complete_ms)
+			s->complete_ms = s->asked_ms - SETTLE_MS;
 	}
 	if (s->rest_ms > conf->poll_interval_ms)
 		s->rest_ms = conf->poll_interval_ms;
-	if (s->tip && s->asked_ms - SETTLE_MS > s->complete_ms)
-		s->complete_ms = s->asked_ms - SETTLE_MS;
 	int64_t took_ms = clock_mono_ms() - s->asked_mono_ms;
 	int64_t jitter_ms = records > 0 ? 0 : (int64_t)backoff_random((uint64_t)s->rest_ms / 4 + 1);
 	shard_rest(s, s->rest_ms + jitter_ms - took_ms);

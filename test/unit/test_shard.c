@@ -507,6 +507,53 @@ static void test_the_tip_is_not_believed_at_once(void **state)
 	assert_true(shard_complete_ms(s) < 5000000);
 }
 
+static void test_a_closed_shard_has_no_tip(void **state)
+{
+	struct shard *s = reading_shard();
+
+	(void)state;
+	s->open = false;
+	s->asked_ms = 5000000;
+	for (int i = 0; i < 50; i++)
+		page(s, 0);
+	assert_true(shard_complete_ms(s) == CLOCK_UNKNOWN);
+}
+
+/* However short a page is, there may be more behind it: only an empty one moves the claim, at the tip. */
+static void test_a_page_with_records_claims_nothing(void **state)
+{
+	struct shard *s = reading_shard();
+	int64_t before;
+
+	(void)state;
+	s->asked_ms = 5000000;
+	for (int i = 0; i < 3; i++)
+		page(s, 0);
+	before = shard_complete_ms(s);
+	s->asked_ms = 5030000;
+	page(s, 1);
+	assert_true(shard_complete_ms(s) == before);
+	page(s, 0);
+	assert_true(shard_complete_ms(s) > before);
+}
+
+static void test_a_claim_is_taken_back(void **state)
+{
+	struct shard *s = reading_shard();
+	struct batch *b;
+
+	(void)state;
+	s->asked_ms = 5000000;
+	for (int i = 0; i < 3; i++)
+		page(s, 0);
+	assert_true(s->tip);
+	b = read_inserts(s, 1, 11, 1000); /* event time 1,000 s: far before what was claimed */
+	assert_false(s->tip);
+	assert_true(shard_complete_ms(s) < 1000000);
+	daemon_fixture_acknowledge(&b->records[0]);
+	assert_true(shard_complete_ms(s) < 1000000);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -533,6 +580,9 @@ int main(void)
 		TEST(test_an_answer_that_does_not_fit),
 		TEST(test_a_stopped_shard_asks_no_more),
 		TEST(test_the_tip_is_not_believed_at_once),
+		TEST(test_a_closed_shard_has_no_tip),
+		TEST(test_a_page_with_records_claims_nothing),
+		TEST(test_a_claim_is_taken_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
