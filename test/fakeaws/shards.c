@@ -77,9 +77,15 @@ struct shard *shards_split(struct fake *f, struct shard *p)
 	return first;
 }
 
+/* The last shard ends at the highest number there is: behind it comes nobody, least of all the first one. */
+static bool borders(const struct shard *a, const struct shard *b)
+{
+	return a->high != UINT64_MAX && a->high + 1 == b->low;
+}
+
 struct shard *shards_merge(struct fake *f, struct shard *a, struct shard *b)
 {
-	if (a->stream != b->stream || (a->high + 1 != b->low && b->high + 1 != a->low))
+	if (a->stream != b->stream || (!borders(a, b) && !borders(b, a)))
 		return NULL;
 	shards_close(f, a);
 	shards_close(f, b);
