@@ -92,6 +92,7 @@ static void test_table(void **state)
 	ORDERS("write_retries_total", "11");
 	ORDERS("read_errors_total", "12");
 	ORDERS("gaps_total", "1");
+	ORDERS("gaps_open", "0");
 	ORDERS("buffered_records", "10");
 	ORDERS("buffered_bytes", "4000");
 	ORDERS("table_memory_limit_bytes", "33554432");

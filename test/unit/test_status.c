@@ -109,6 +109,7 @@ static void test_table(void **state)
 	check_number(part, "skipped", 5);
 	check_number(t, "write_retries", 11);
 	check_number(t, "gaps", 1);
+	check_number(t, "gaps_open", 0);
 	part = json_object_get(t, "shards");
 	check_number(part, "open", 9);
 	check_number(part, "waiting", 8);

@@ -97,6 +97,20 @@ static void test_lag_over_by_a_millisecond(void **state)
 	assert_int_equal(strncmp(out, "users: lag ", 11), 0);
 }
 
+static void test_an_open_gap_is_the_last_reason(void **state)
+{
+	struct sample_view *s = *state;
+	char out[256];
+
+	s->tables[0].gaps_open = 2;
+	assert_non_null(view_not_ready(&s->view, out, sizeof(out)));
+	assert_int_equal(strncmp(out, "orders: 2 gaps in the history", 29), 0);
+	assert_non_null(strstr(out, "ddb-streamctl gaps --table orders"));
+	s->tables[1].lag_ms = s->tables[1].rpo_ms + 1;
+	assert_non_null(view_not_ready(&s->view, out, sizeof(out)));
+	assert_int_equal(strncmp(out, "users: lag ", 11), 0);
+}
+
 static void test_no_table_is_not_ready(void **state)
 {
 	struct sample_view *s = *state;
@@ -164,6 +178,7 @@ int main(void)
 		cmocka_unit_test_setup(test_reasons_come_in_order, setup),
 		cmocka_unit_test_setup(test_starting_tells_why, setup),
 		cmocka_unit_test_setup(test_lag_over_by_a_millisecond, setup),
+		cmocka_unit_test_setup(test_an_open_gap_is_the_last_reason, setup),
 		cmocka_unit_test_setup(test_no_table_is_not_ready, setup),
 		cmocka_unit_test_setup(test_short_buffers, setup),
 		cmocka_unit_test_setup(test_largest_lag, setup),
