@@ -310,10 +310,13 @@ class Daemon:
     def start(self, ready=True, seconds=60.0, under=()):
         """Starts it, and waits until it is ready. `under` is a command to run it under (strace, say)."""
         assert self.process is None
+        env = dict(self.env)
+        if under:  # a traced process cannot look for leaks (LeakSanitizer says so, and ends it with an error)
+            env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
         with open(self.log_path, "ab") as log:
             self.starts.append(log.tell())
             self.process = subprocess.Popen([*under, os.path.join(BUILD, "ddb-streamd"), "-c", self.config],
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=self.env, cwd="/")
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd="/")
         Daemon.running.append(self)
         self.address = None
         if ready:
