@@ -81,7 +81,7 @@ help:
 	@echo 'demo        back up a table on real servers on this machine, and show it'
 	@echo 'check       build and run all tests (TESTS="unit/test_sigv4 integration/test_basic" for some of them)'
 	@echo 'check-asan  the same with AddressSanitizer and UndefinedBehaviorSanitizer'
-	@echo 'chaos       kill the daemon again and again under faults, and compare (SEED=1 ROUNDS=20 LIVES=10)'
+	@echo 'chaos       kill the daemon again and again under faults, and compare (SEED=1 ROUNDS=20 LIVES=10 JOBS=1)'
 	@echo 'lint        formatting, layers, lengths, static analysis, man pages, units'
 	@echo 'bench       measure, beside a bare libcurl loop (bench-json: the same as JSON)'
 	@echo 'install     to PREFIX ($(PREFIX)), SYSCONFDIR ($(SYSCONFDIR)), UNITDIR ($(UNITDIR)), all under DESTDIR'
@@ -177,10 +177,11 @@ check-asan:
 SEED   ?= 1
 ROUNDS ?= 20
 LIVES  ?= 10
+JOBS   ?= 1
 chaos:
 	@test/deps.sh build demo check
 	@$(MAKE) --no-print-directory all $(BUILD)/fakeaws
-	@DDB_STREAMD_BUILD=$(BUILD) test/chaos/chaos.py --seed $(SEED) --rounds $(ROUNDS) --lives $(LIVES)
+	@DDB_STREAMD_BUILD=$(BUILD) test/chaos/chaos.py --seed $(SEED) --rounds $(ROUNDS) --lives $(LIVES) --jobs $(JOBS)
 
 lint:
 	@test/deps.sh build lint

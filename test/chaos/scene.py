@@ -21,8 +21,9 @@ MEMORY_LIMIT = 16 << 20
 MEMORY_OVERHEAD = 48 << 20
 # AddressSanitizer keeps 256 MiB of what was freed, and a shadow of everything.
 SANITIZER_OVERHEAD = 640 << 20
-DRAIN_SECONDS = 30       # without a further record in S3 after that long, it is a stall
-DRAIN_SECONDS_MAX = 600
+# Without a further record in S3 after that long it is a stall: a request that is never answered is given up after 30 s.
+DRAIN_SECONDS = 75
+DRAIN_SECONDS_MAX = 900
 STOP_SECONDS = 40
 # Sockets that are no connections to AWS: the listener of the health endpoint, and what asks it; pairs of libraries.
 OTHER_SOCKETS = 12
@@ -328,7 +329,7 @@ class Round:
         self.figures["starts"] += 1
         time.sleep(0.3)
         if self.kind == "storm" and rng.random() < 0.5:
-            self.daemon.wait(self.is_ready, DRAIN_SECONDS, "/readyz said 200")
+            self.daemon.wait(self.is_ready, DRAIN_SECONDS_MAX, "/readyz said 200")
             before = self.descriptors()
             for _ in range(3):
                 self.add_fault()
@@ -391,6 +392,7 @@ class Round:
             if not found["ok"]:
                 raise Failure(f"{table}: {found['kinds']}, the first: {found['differences'][:3]}")
         self.figures["reshards"] += self.writers.reshards
+        self.figures["of these merges"] += self.writers.merges
 
     def descriptors(self):
         """How many, without sockets."""

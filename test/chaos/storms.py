@@ -6,6 +6,8 @@ import base64
 import random
 import threading
 
+import fake
+
 # At each of these the daemon is killed in turn: the first FIRST calls one by one, then every STRIDE-th up to LAST. They are
 # counted in each thread for itself, and a call at which it is killed has no effect.
 KILL_AT = (
@@ -126,6 +128,7 @@ def _effect(rng, rule):
         {"truncate": rng.choice((0, 1, 20, 200, 2000))},
         {"garbage": True},
         {"slow_bytes": 200, "slow_ms": 5},
+        {"never": rng.choice(("before", "after")), "count": rng.choice((1, 2))},
         {"date_skew_ms": rng.randint(-120000, 120000)},
     ]
     if s3:
@@ -133,6 +136,7 @@ def _effect(rng, rule):
             {"status": 503, "code": "SlowDown", **({"retry_after_s": 1} if rng.random() < 0.1 else {})},
             {"status": 503, "code": "ServiceUnavailable"},
             {"status": 409, "code": "OperationAborted"},
+            {"status": 403, "code": "AccessDenied"},
         ]
         if rule.get("op") == "PutObject":
             effects.append({"status": 400, "code": "RequestTimeout"})
@@ -160,7 +164,7 @@ class Writers(threading.Thread):
         self.done = threading.Event()
         self.paused = None  # a table that is left alone
         self.busy = threading.Lock()
-        self.records = self.api = self.reshards = 0
+        self.records = self.api = self.reshards = self.merges = 0
         self.error = None
 
     def run(self):
@@ -226,11 +230,13 @@ class Writers(threading.Thread):
         what = rng.random()
         if what < 0.35 and len(opened) < 8:
             self.server.do("split", table=table, shard=rng.choice(opened))
-        elif what < 0.55 and len(opened) == 2:
+        elif what < 0.6 and len(opened) > 1:
+            a, b = rng.sample(opened, 2)
             try:
-                self.server.do("merge", table=table, shard=opened[0], **{"with": opened[1]})
-            except Exception:  # they were not neighbours
+                self.server.do("merge", table=table, shard=a, **{"with": b})
+            except fake.Refused:  # they are not neighbours
                 return
+            self.merges += 1
         else:
             self.server.do("rotate", table=table, shard=rng.choice(opened), times=rng.choice((1, 1, 3)))
         self.reshards += 1
