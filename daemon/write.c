@@ -61,7 +61,7 @@ static bool is_versioned(const struct aws_op *op, struct err *e)
 		"bucket %s no longer keeps versions; enable its versioning again (aws s3api put-bucket-versioning "
 		"--bucket %s "
 		"--versioning-configuration Status=Enabled)",
-		op->aws->bucket, op->aws->bucket);
+		op->bucket->name, op->bucket->name);
 	return false;
 }
 

@@ -17,6 +17,10 @@ static const struct {
 	[AWS_S3_DELETE_OBJECT] = {"DeleteObject", CONFIG_S3},
 	[AWS_S3_LIST_VERSIONS] = {"ListObjectVersions", CONFIG_S3},
 	[AWS_S3_GET_VERSIONING] = {"GetBucketVersioning", CONFIG_S3},
+	[AWS_S3_CREATE_UPLOAD] = {"CreateMultipartUpload", CONFIG_S3},
+	[AWS_S3_UPLOAD_PART] = {"UploadPart", CONFIG_S3},
+	[AWS_S3_COMPLETE_UPLOAD] = {"CompleteMultipartUpload", CONFIG_S3},
+	[AWS_S3_ABORT_UPLOAD] = {"AbortMultipartUpload", CONFIG_S3},
 	[AWS_STREAMS_LIST] = {"ListStreams", CONFIG_STREAMS},
 	[AWS_STREAMS_DESCRIBE] = {"DescribeStream", CONFIG_STREAMS},
 	[AWS_STREAMS_GET_ITERATOR] = {"GetShardIterator", CONFIG_STREAMS},
@@ -24,6 +28,17 @@ static const struct {
 	[AWS_TABLE_DESCRIBE] = {"DescribeTable", CONFIG_DYNAMODB},
 	[AWS_TABLE_DESCRIBE_TTL] = {"DescribeTimeToLive", CONFIG_DYNAMODB},
 	[AWS_TABLE_UPDATE] = {"UpdateTable", CONFIG_DYNAMODB},
+	[AWS_TABLE_CREATE] = {"CreateTable", CONFIG_DYNAMODB},
+	[AWS_TABLE_DELETE] = {"DeleteTable", CONFIG_DYNAMODB},
+	[AWS_TABLE_SET_TTL] = {"UpdateTimeToLive", CONFIG_DYNAMODB},
+	[AWS_ITEMS_BATCH_WRITE] = {"BatchWriteItem", CONFIG_DYNAMODB},
+	[AWS_ITEMS_PUT] = {"PutItem", CONFIG_DYNAMODB},
+	[AWS_ITEMS_DELETE] = {"DeleteItem", CONFIG_DYNAMODB},
+	[AWS_ITEMS_GET] = {"GetItem", CONFIG_DYNAMODB},
+	[AWS_ITEMS_SCAN] = {"Scan", CONFIG_DYNAMODB},
+	[AWS_ITEMS_QUERY] = {"Query", CONFIG_DYNAMODB},
+	[AWS_IMPORT_TABLE] = {"ImportTable", CONFIG_DYNAMODB},
+	[AWS_IMPORT_DESCRIBE] = {"DescribeImport", CONFIG_DYNAMODB},
 	[AWS_STS_GET_CALLER] = {"GetCallerIdentity", CONFIG_STS},
 };
 
@@ -81,31 +96,47 @@ static int init_endpoints(struct aws *a, const struct config *c, struct err *e)
 	return 0;
 }
 
-static int init_bucket(struct aws *a, const struct config *c, struct err *e)
+int aws_bucket_init(struct aws_bucket *b, const struct aws *a, const char *name, struct err *e)
 {
 	const char *endpoint = a->endpoint[CONFIG_S3];
 	const char *host = aws_endpoint_host(endpoint);
+	struct aws_bucket made = {0};
 	int n;
 
-	if (!c->bucket || !aws_endpoint_bucket_valid(c->bucket))
-		return err_set(e, ERR_INVALID, "'%s' cannot be the name of a bucket: correct [s3] bucket",
-			       c->bucket ? c->bucket : "");
-	a->bucket = strdup(c->bucket);
-	if (!a->bucket)
-		return no_memory(e);
-
-	a->path_style = c->addressing == CONFIG_ADDRESSING_PATH ||
-			(c->addressing == CONFIG_ADDRESSING_AUTO && c->endpoints[CONFIG_S3]) ||
-			!aws_endpoint_bucket_is_host(endpoint, a->bucket);
-	if (a->path_style)
-		n = asprintf(&a->s3_origin, "%s", endpoint);
+	if (!name || !aws_endpoint_bucket_valid(name))
+		return err_set(e, ERR_INVALID, "'%s' cannot be the name of a bucket", name ? name : "");
+	made.path_style = a->path_style || !aws_endpoint_bucket_is_host(endpoint, name);
+	if (made.path_style)
+		n = asprintf(&made.origin, "%s", endpoint);
 	else
-		n = asprintf(&a->s3_origin, "%.*s%s.%s", (int)(host - endpoint), endpoint, a->bucket, host);
-	if (n < 0) {
-		a->s3_origin = NULL;
+		n = asprintf(&made.origin, "%.*s%s.%s", (int)(host - endpoint), endpoint, name, host);
+	if (n < 0)
+		return no_memory(e);
+	made.name = strdup(name);
+	if (!made.name) {
+		free(made.origin);
 		return no_memory(e);
 	}
+	*b = made;
 	return 0;
+}
+
+void aws_bucket_fini(struct aws_bucket *b)
+{
+	free(b->origin);
+	free(b->name);
+	*b = (struct aws_bucket){0};
+}
+
+static int init_bucket(struct aws *a, const struct config *c, struct err *e)
+{
+	a->path_style = c->addressing == CONFIG_ADDRESSING_PATH ||
+			(c->addressing == CONFIG_ADDRESSING_AUTO && c->endpoints[CONFIG_S3]);
+	int rc = aws_bucket_init(&a->bucket, a, c->bucket, e);
+	if (rc == -ERR_INVALID && e)
+		snprintf(e->message + strlen(e->message), sizeof(e->message) - strlen(e->message),
+			 ": correct [s3] bucket");
+	return rc;
 }
 
 int aws_init(struct aws *a, uv_loop_t *loop, const struct config *c, size_t connections, struct err *e)
@@ -157,8 +188,7 @@ void aws_fini(struct aws *a)
 		sigv4_key_wipe(&a->keys[s]);
 		free(a->endpoint[s]);
 	}
-	free(a->s3_origin);
-	free(a->bucket);
+	aws_bucket_fini(&a->bucket);
 	free(a->region);
 	*a = (struct aws){0};
 }

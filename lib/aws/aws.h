@@ -28,6 +28,10 @@ enum aws_operation {
 	AWS_S3_DELETE_OBJECT,
 	AWS_S3_LIST_VERSIONS,
 	AWS_S3_GET_VERSIONING,
+	AWS_S3_CREATE_UPLOAD,
+	AWS_S3_UPLOAD_PART,
+	AWS_S3_COMPLETE_UPLOAD,
+	AWS_S3_ABORT_UPLOAD,
 	AWS_STREAMS_LIST,
 	AWS_STREAMS_DESCRIBE,
 	AWS_STREAMS_GET_ITERATOR,
@@ -35,6 +39,17 @@ enum aws_operation {
 	AWS_TABLE_DESCRIBE,
 	AWS_TABLE_DESCRIBE_TTL,
 	AWS_TABLE_UPDATE,
+	AWS_TABLE_CREATE,
+	AWS_TABLE_DELETE,
+	AWS_TABLE_SET_TTL,
+	AWS_ITEMS_BATCH_WRITE,
+	AWS_ITEMS_PUT,
+	AWS_ITEMS_DELETE,
+	AWS_ITEMS_GET,
+	AWS_ITEMS_SCAN,
+	AWS_ITEMS_QUERY,
+	AWS_IMPORT_TABLE,
+	AWS_IMPORT_DESCRIBE,
 	AWS_STS_GET_CALLER,
 	AWS_OPERATIONS
 };
@@ -44,6 +59,13 @@ const char *aws_operation_name(enum aws_operation op);
 enum config_service aws_operation_service(enum aws_operation op);
 
 struct aws_op;
+
+/* A bucket and where requests on it go. */
+struct aws_bucket {
+	char *name;
+	char *origin; /* the endpoint, or scheme://BUCKET.HOST */
+	bool path_style;
+};
 
 /* Told of each finished request (also of one that never left for want of credentials: status 0). */
 typedef void aws_observe_fn(void *arg, const struct aws_op *op, enum aws_operation what, int rc, int http_status,
@@ -55,9 +77,8 @@ struct aws {
 	struct creds *creds;
 	char *region;
 	char *endpoint[CONFIG_SERVICES]; /* "https://dynamodb.eu-west-1.amazonaws.com", no slash at the end */
-	bool path_style;		 /* S3 addressing */
-	char *s3_origin;		 /* where requests of the bucket go: the endpoint, or scheme://BUCKET.HOST */
-	char *bucket;
+	struct aws_bucket bucket;	 /* of the configuration */
+	bool path_style;		 /* S3 addressing of every bucket, whatever its name */
 	struct sigv4_key keys[CONFIG_SERVICES];
 	aws_observe_fn *observe; /* may be NULL */
 	void *observe_arg;
@@ -81,6 +102,13 @@ int aws_init(struct aws *a, uv_loop_t *loop, const struct config *c, size_t conn
 /* Every op must be finished. Run the loop once more before closing it (also after a failed aws_init). */
 void aws_fini(struct aws *a);
 
+/*
+ * Another bucket than the configuration's, in the same region, by the same rules of addressing. -ERR_INVALID for a name
+ * that cannot be one. On success aws_bucket_fini it, after every op that points to it.
+ */
+int aws_bucket_init(struct aws_bucket *b, const struct aws *a, const char *name, struct err *e);
+void aws_bucket_fini(struct aws_bucket *b);
+
 typedef void aws_done_fn(struct aws_op *op, int rc, void *arg);
 
 /* A header line in aws_op.text: where it begins, and how long its name and its value are. */
@@ -95,6 +123,7 @@ struct aws_line {
  */
 struct aws_op {
 	struct aws *aws;
+	const struct aws_bucket *bucket; /* of S3 operations: &aws->bucket unless the caller puts another one here */
 	struct http_slot *slot;
 	aws_done_fn *done;
 	void *arg;

@@ -28,7 +28,7 @@
 
 int aws_op_init(struct aws_op *op, struct aws *a, size_t body_max, struct err *e)
 {
-	*op = (struct aws_op){.aws = a};
+	*op = (struct aws_op){.aws = a, .bucket = &a->bucket};
 	op->slot = http_slot_new(a->http, body_max);
 	if (!op->slot)
 		return err_set(e, ERR_SYSTEM, "out of memory");
@@ -250,7 +250,7 @@ static void authorize(struct aws_op *op, const char *method, struct span body)
 {
 	struct aws *a = op->aws;
 	enum config_service service = aws_operation_service(op->what);
-	const char *origin = service == CONFIG_S3 ? a->s3_origin : a->endpoint[service];
+	const char *origin = service == CONFIG_S3 ? op->bucket->origin : a->endpoint[service];
 	const struct creds_keys *keys = creds_get(a->creds, &op->err);
 	uint8_t hash[DIGEST_SHA256_SIZE];
 	char hex[2 * DIGEST_SHA256_SIZE];
@@ -379,7 +379,7 @@ static void explain(struct aws_op *op)
 			 (long long)(a->clock_skew_ms < 0 ? -a->clock_skew_ms : a->clock_skew_ms) / 1000,
 			 a->clock_skew_ms < 0 ? "ahead of" : "behind");
 	if (aws_operation_service(op->what) == CONFIG_S3)
-		err_prefix(&op->err, "%s in bucket %s", aws_operation_name(op->what), a->bucket);
+		err_prefix(&op->err, "%s in bucket %s", aws_operation_name(op->what), op->bucket->name);
 	else if (op->label.len > 0)
 		err_prefix(&op->err, "%s %s", aws_operation_name(op->what), buf_str(&op->label));
 	else

@@ -7,15 +7,15 @@
 
 static void begin(struct aws_op *op, enum aws_operation what, struct span key, aws_done_fn *done, void *arg)
 {
-	const struct aws *a = op->aws;
+	const struct aws_bucket *b = op->bucket;
 
 	aws_op_begin(op, what, done, arg);
 	op->refused = s3_request_refused;
-	aws_op_origin(op, a->s3_origin);
-	if (a->path_style)
-		aws_op_path(op, span_of(a->bucket));
+	aws_op_origin(op, b->origin);
+	if (b->path_style)
+		aws_op_path(op, span_of(b->name));
 	/* Of the bucket, path style is "/BUCKET", virtual-host style "/". */
-	if (key.len > 0 || !a->path_style)
+	if (key.len > 0 || !b->path_style)
 		aws_op_path(op, key);
 }
 

@@ -7,6 +7,7 @@
 
 #include "aws/aws.h"
 #include "aws/streams.h"
+#include "base/span.h"
 
 struct table_description {
 	char *arn;
@@ -26,5 +27,12 @@ void table_describe(struct aws_op *op, const char *table, struct table_descripti
 void table_describe_ttl(struct aws_op *op, const char *table, json_t **out, aws_done_fn *done, void *arg);
 /* UpdateTable: turns the stream on with NEW_AND_OLD_IMAGES. */
 void table_enable_stream(struct aws_op *op, const char *table, aws_done_fn *done, void *arg);
+
+/* CreateTable with this request as JSON. ERR_CONFLICT when there is a table of that name. */
+void table_create(struct aws_op *op, const char *table, struct span request, aws_done_fn *done, void *arg);
+/* DeleteTable. */
+void table_delete(struct aws_op *op, const char *table, aws_done_fn *done, void *arg);
+/* UpdateTimeToLive: on, by this attribute. */
+void table_set_ttl(struct aws_op *op, const char *table, const char *attribute, aws_done_fn *done, void *arg);
 
 #endif

@@ -111,8 +111,8 @@ static bool expected_path_style;
 
 static void check_s3(const struct aws *a)
 {
-	assert_string_equal(a->s3_origin, expected_origin);
-	assert_int_equal(a->path_style, expected_path_style);
+	assert_string_equal(a->bucket.origin, expected_origin);
+	assert_int_equal(a->bucket.path_style, expected_path_style);
 }
 
 static void test_addressing(void **state)
