@@ -264,6 +264,9 @@ class Round:
         self.daemon.ended()
         if status == -signal.SIGTERM and self.has_no_handler():
             return
+        if status == os.EX_NOPERM and any(e.get("code") == "AccessDenied" for e in self.events):
+            self.figures["refused at the start"] += 1
+            return
         if status not in allowed:
             raise Failure(f"ended with status {status} after {how if allowed else 'nothing'} (traced: {traced})")
 
