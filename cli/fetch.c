@@ -22,13 +22,31 @@ int fetch_init(struct fetch *f, struct session *s, struct err *e)
 	return 0;
 }
 
+static void give_up(struct fetch_job *j)
+{
+	struct err e;
+	int rc = err_set(&e, ERR_CANCELLED, "given up");
+	j->done(j, rc, &e, (struct span){0});
+}
+
 void fetch_fini(struct fetch *f)
 {
-	for (size_t i = 0; i < f->nslots; i++) {
-		aws_op_fini(&f->slots[i].op, NULL);
-		uv_close((uv_handle_t *)&f->slots[i].timer, NULL);
-	}
+	struct fetch_job *j;
+	size_t n = f->nslots;
+	/* A completion may not begin anything new. */
 	f->nslots = 0;
+	for (size_t i = 0; i < n; i++) {
+		struct fetch_slot *slot = &f->slots[i];
+		aws_op_fini(&slot->op, NULL);
+		uv_close((uv_handle_t *)&slot->timer, NULL);
+		if (slot->job != NULL)
+			give_up(slot->job);
+		slot->job = NULL;
+	}
+	while (n > 0 && (j = STAILQ_FIRST(&f->queue)) != NULL) {
+		STAILQ_REMOVE_HEAD(&f->queue, link);
+		give_up(j);
+	}
 }
 
 static void on_timer(uv_timer_t *t)

@@ -38,7 +38,7 @@ struct fetch {
 };
 
 int fetch_init(struct fetch *f, struct session *s, struct err *e);
-/* Gives up what is in flight, without completions; frees nothing of the jobs. Run the loop once more. */
+/* Gives up what waits or is in flight: each job's `done` is called with -ERR_CANCELLED. Run the loop once more. */
 void fetch_fini(struct fetch *f);
 /* The completion comes on a later turn. */
 void fetch_add(struct fetch *f, struct fetch_job *j);

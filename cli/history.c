@@ -246,7 +246,8 @@ static int read_all(struct history *h, const char *key, struct err *e)
 		h->keys[ITEM_REMOVED] = NULL;
 	if (h->keys[ITEM_DATA] == NULL || h->keys[ITEM_REMOVED] == NULL)
 		return err_set(e, ERR_SYSTEM, "out of memory");
-	int rc = listing_init(&h->listing, s, key, true, INT64_MIN, 0, e);
+	const struct listing_options only = {.prefix = key, .exact = true, .old_ms = INT64_MIN};
+	int rc = listing_init(&h->listing, s, &only, e);
 	if (rc == 0)
 		rc = fetch_init(&h->fetch, s, e);
 	if (rc < 0)

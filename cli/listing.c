@@ -12,7 +12,7 @@
 
 static void ask(struct listing_side *s);
 
-static int side_init(struct listing *l, enum item_side side, const char *path, const char *prefix, struct err *e)
+static int side_init(struct listing *l, enum item_side side, struct err *e)
 {
 	struct listing_side *s = &l->sides[side];
 	int rc = aws_op_init(&s->op, &l->session->aws, PAGE_MAX, e);
@@ -20,26 +20,80 @@ static int side_init(struct listing *l, enum item_side side, const char *path, c
 		return rc;
 	s->listing = l;
 	s->side = side;
-	s->path_len = strlen(path);
+	s->path = side == ITEM_DATA ? l->session->data_path : l->session->deletes_path;
 	uv_timer_init(&l->session->loop, &s->timer);
 	s->timer.data = s;
-	buf_init(&s->key_marker, 1024);
+	/* A key that is too long for one path may lie below the other. */
+	buf_init(&s->key_marker, 2048);
 	buf_init(&s->version_marker, 1024);
 	l->nsides++;
-	if (asprintf(&s->prefix, "%s%s", path, prefix) < 0) {
-		s->prefix = NULL;
-		return err_set(e, ERR_SYSTEM, "out of memory");
-	}
 	return 0;
 }
 
-int listing_init(struct listing *l, struct session *s, const char *prefix, bool exact, int64_t old_ms,
-		 unsigned max_keys, struct err *e)
+/* Where a side begins. */
+static int side_begin(struct listing_side *s, const struct listing_options *o)
 {
-	*l = (struct listing){.session = s, .max_keys = max_keys};
-	merge_init(&l->merge, exact ? prefix : NULL, old_ms);
-	int rc = side_init(l, ITEM_DATA, s->data_path, prefix, e);
-	return rc < 0 ? rc : side_init(l, ITEM_REMOVED, s->deletes_path, prefix, e);
+	merge_page_free(s->ahead);
+	s->ahead = NULL;
+	s->last = false;
+	free(s->prefix);
+	if (asprintf(&s->prefix, "%s%s", s->path, o->prefix) < 0) {
+		s->prefix = NULL;
+		return -ERR_SYSTEM;
+	}
+	buf_reset(&s->key_marker);
+	buf_reset(&s->version_marker);
+	/* S3 goes on behind the marker, whether there is such a key or not. */
+	if (o->after.len == 0)
+		return 0;
+	int rc = buf_append_str(&s->key_marker, s->path);
+	return rc < 0 ? rc : buf_append(&s->key_marker, o->after.ptr, o->after.len);
+}
+
+int listing_again(struct listing *l, const struct listing_options *o, struct err *e)
+{
+	merge_fini(&l->merge);
+	merge_init(&l->merge, o->exact ? o->prefix : NULL, o->old_ms);
+	buf_reset(&l->reached);
+	buf_reset(&l->after);
+	int rc = buf_append(&l->after, o->after.ptr, o->after.len);
+	for (size_t i = 0; rc == 0 && i < ITEM_SIDES; i++)
+		rc = side_begin(&l->sides[i], o);
+	if (rc == 0)
+		rc = listing_end_at(l, o->through);
+	return rc < 0 ? err_set(e, ERR_SYSTEM, "out of memory") : 0;
+}
+
+int listing_init(struct listing *l, struct session *s, const struct listing_options *o, struct err *e)
+{
+	*l = (struct listing){.session = s, .max_keys = o->max_keys};
+	buf_init(&l->after, 1024);
+	buf_init(&l->reached, 1024);
+	merge_init(&l->merge, NULL, o->old_ms);
+	int rc = side_init(l, ITEM_DATA, e);
+	if (rc == 0)
+		rc = side_init(l, ITEM_REMOVED, e);
+	return rc < 0 ? rc : listing_again(l, o, e);
+}
+
+bool listing_idle(const struct listing *l)
+{
+	return !l->sides[ITEM_DATA].busy && !l->sides[ITEM_REMOVED].busy;
+}
+
+bool listing_ends(const struct listing *l)
+{
+	return l->sides[ITEM_DATA].last;
+}
+
+int listing_end_at(struct listing *l, struct span through)
+{
+	return merge_end_at(&l->merge, through);
+}
+
+struct span listing_reached(const struct listing *l)
+{
+	return (struct span){buf_str(&l->reached), l->reached.len};
 }
 
 void listing_fini(struct listing *l)
@@ -54,6 +108,8 @@ void listing_fini(struct listing *l)
 		free(s->prefix);
 	}
 	l->nsides = 0;
+	buf_fini(&l->reached);
+	buf_fini(&l->after);
 	merge_fini(&l->merge);
 }
 
@@ -71,12 +127,14 @@ struct reading {
 static int on_version(void *arg, const struct s3xml_version *v)
 {
 	const struct reading *r = arg;
-	size_t skip = r->side->path_len;
+	size_t skip = strlen(r->side->path);
 	const char *prefix = r->side->prefix;
 	if (v->key.len < strlen(prefix) || memcmp(v->key.ptr, prefix, strlen(prefix)) != 0)
 		return -ERR_CORRUPT;
-	/* A folder that a console made is no item. */
-	if (v->key.len == skip)
+	const struct span key = {v->key.ptr + skip, v->key.len - skip};
+	const struct buf *after = &r->side->listing->after;
+	/* A folder that a console made is no item; and a store may take a marker to be included. */
+	if (key.len == 0 || (after->len > 0 && merge_compare(key, (struct span){buf_str(after), after->len}) <= 0))
 		return 0;
 	const struct item_listed listed = {
 		.version_id = v->version_id,
@@ -87,7 +145,7 @@ static int on_version(void *arg, const struct s3xml_version *v)
 		.latest = v->is_latest,
 		.archived = is_archived(v->storage_class),
 	};
-	return merge_page_add(r->page, (struct span){v->key.ptr + skip, v->key.len - skip}, &listed);
+	return merge_page_add(r->page, key, &listed);
 }
 
 static int read_page(struct listing_side *s, struct merge_page *page, struct err *e)
@@ -132,6 +190,18 @@ static void hand_over(struct listing_side *s)
 	}
 }
 
+static int note_reached(struct listing *l, const struct merge_page *page, struct err *e)
+{
+	if (page->n == 0)
+		return 0;
+	const struct merge_entry *last = &page->entries[page->n - 1];
+	struct span key = {buf_str(&page->text) + last->key_off, last->key_len};
+	if (merge_compare(key, listing_reached(l)) <= 0)
+		return 0;
+	buf_reset(&l->reached);
+	return buf_append(&l->reached, key.ptr, key.len) < 0 ? err_set(e, ERR_SYSTEM, "out of memory") : 0;
+}
+
 static void on_page(struct aws_op *op, int rc, void *arg)
 {
 	struct listing_side *s = arg;
@@ -142,7 +212,9 @@ static void on_page(struct aws_op *op, int rc, void *arg)
 		rc = read_page(s, page, &e);
 	else if (rc == 0)
 		rc = err_set(&e, ERR_SYSTEM, "out of memory");
-	if (page != NULL && rc == 0) {
+	if (rc == 0)
+		rc = note_reached(l, page, &e);
+	if (rc == 0) {
 		l->pages++;
 		l->versions += page->n;
 		s->ahead = page;

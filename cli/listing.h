@@ -20,8 +20,8 @@ struct listing_side {
 	enum item_side side;
 	struct aws_op op;
 	uv_timer_t timer;
-	char *prefix;	 /* of the keys that are listed */
-	size_t path_len; /* how much of each key is the path */
+	const char *path; /* that each key begins with */
+	char *prefix;	  /* of the keys that are listed */
 	struct buf key_marker, version_marker;
 	struct merge_page *ahead; /* read, but not wanted yet */
 	bool busy, last;
@@ -34,6 +34,7 @@ struct listing {
 	struct listing_side sides[ITEM_SIDES];
 	size_t nsides; /* that were set up */
 	unsigned max_keys;
+	struct buf after, reached;
 	uint64_t pages, versions;
 	int rc; /* of what failed for good */
 	struct err err;
@@ -41,12 +42,26 @@ struct listing {
 	void *arg;
 };
 
-/*
- * Items whose key begins with `prefix`, or with `exact` only the one with that key. `old_ms`: see item_add. `prefix` must
- * outlive the listing. `max_keys` 0: the server's page size. On failure call listing_fini all the same.
- */
-int listing_init(struct listing *l, struct session *s, const char *prefix, bool exact, int64_t old_ms,
-		 unsigned max_keys, struct err *e);
+struct listing_options {
+	const char *prefix;	    /* of the items' keys; "": all. Must outlive the listing */
+	bool exact;		    /* only the item with that very key */
+	struct span after, through; /* only keys behind `after` and up to `through`; empty: no bound */
+	int64_t old_ms;		    /* see item_add */
+	unsigned max_keys;	    /* of a page; 0: the server's */
+};
+
+/* On failure call listing_fini all the same. */
+int listing_init(struct listing *l, struct session *s, const struct listing_options *o, struct err *e);
+/* The same listing for other bounds, once it is idle; its memory and its counts stay. */
+int listing_again(struct listing *l, const struct listing_options *o, struct err *e);
+/* Nothing is in flight. */
+bool listing_idle(const struct listing *l);
+/* The last page of data keys was read. */
+bool listing_ends(const struct listing *l);
+/* Ends it with this key, which must lie behind listing_reached. 0 or -ERR_SYSTEM. */
+int listing_end_at(struct listing *l, struct span through);
+/* The last key that was listed, also of a page that was only read ahead; empty before the first page. */
+struct span listing_reached(const struct listing *l);
 /* Begins to list. `wake` is called from the loop. */
 void listing_start(struct listing *l, void (*wake)(void *arg), void *arg);
 /* As merge_next, and the errors of the listing. */

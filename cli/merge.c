@@ -53,6 +53,13 @@ void merge_init(struct merge *m, const char *only, int64_t old_ms)
 {
 	*m = (struct merge){.only = only, .old_ms = old_ms};
 	buf_init(&m->key, KEY_MAX);
+	buf_init(&m->through, KEY_MAX);
+}
+
+int merge_end_at(struct merge *m, struct span through)
+{
+	buf_reset(&m->through);
+	return buf_append(&m->through, through.ptr, through.len);
 }
 
 void merge_fini(struct merge *m)
@@ -61,6 +68,7 @@ void merge_fini(struct merge *m)
 		merge_page_free(m->sides[s].page);
 	item_free(m->item);
 	buf_fini(&m->key);
+	buf_fini(&m->through);
 }
 
 bool merge_wants(const struct merge *m, enum item_side side)
@@ -96,7 +104,7 @@ static const struct merge_entry *head(const struct merge *m, enum item_side side
 	return e;
 }
 
-static int compare(struct span a, struct span b)
+int merge_compare(struct span a, struct span b)
 {
 	size_t n = a.len < b.len ? a.len : b.len;
 	int order = n > 0 ? memcmp(a.ptr, b.ptr, n) : 0;
@@ -111,13 +119,13 @@ static int start_item(struct merge *m, struct err *e)
 	for (size_t s = 0; s < ITEM_SIDES; s++) {
 		if (head(m, (enum item_side)s, &other) == NULL)
 			continue;
-		if (!any || compare(other, key) < 0)
+		if (!any || merge_compare(other, key) < 0)
 			key = other;
 		any = true;
 	}
 	if (!any)
 		return 0;
-	if (m->any && compare(key, (struct span){buf_str(&m->key), m->key.len}) <= 0)
+	if (m->any && merge_compare(key, (struct span){buf_str(&m->key), m->key.len}) <= 0)
 		return err_set(e, ERR_CORRUPT,
 			       "ListObjectVersions gave keys out of order: this store cannot be restored from");
 	m->item = item_new(key);
@@ -146,11 +154,17 @@ static int drain(struct merge *m, enum item_side side, struct err *e)
 	return 0;
 }
 
-static void end_at_other_keys(struct merge *m)
+static bool is_outside(const struct merge *m, struct span key)
+{
+	const struct span through = {buf_str(&m->through), m->through.len};
+	return (m->only != NULL && !span_eq_str(key, m->only)) || (through.len > 0 && merge_compare(key, through) > 0);
+}
+
+static void end_outside(struct merge *m)
 {
 	struct span key;
-	for (size_t s = 0; m->only != NULL && s < ITEM_SIDES; s++)
-		if (head(m, (enum item_side)s, &key) != NULL && !span_eq_str(key, m->only))
+	for (size_t s = 0; s < ITEM_SIDES; s++)
+		if (head(m, (enum item_side)s, &key) != NULL && is_outside(m, key))
 			m->sides[s].ended = true;
 }
 
@@ -162,7 +176,7 @@ static bool lacks_page(const struct merge *m)
 int merge_next(struct merge *m, struct item **out, struct err *e)
 {
 	int rc = 0;
-	end_at_other_keys(m);
+	end_outside(m);
 	if (lacks_page(m))
 		return MERGE_WAIT;
 	if (m->item == NULL)

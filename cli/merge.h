@@ -38,20 +38,26 @@ struct merge_side {
 
 struct merge {
 	struct merge_side sides[ITEM_SIDES];
-	struct item *item; /* that is being put together */
-	struct buf key;	   /* of the last item */
-	bool any;	   /* there was one */
-	const char *only;  /* end both sides at the first other key; NULL: all keys */
-	int64_t old_ms;	   /* see item_add */
+	struct item *item;  /* that is being put together */
+	struct buf key;	    /* of the last item */
+	bool any;	    /* there was one */
+	const char *only;   /* end both sides at the first other key; NULL: all keys */
+	struct buf through; /* end both sides at the first key behind this one; empty: none */
+	int64_t old_ms;	    /* see item_add */
 };
 
 /* `only` must outlive the merge. */
 void merge_init(struct merge *m, const char *only, int64_t old_ms);
+/* Ends it with this key, which no page that was given has passed. 0 or -ERR_SYSTEM. */
+int merge_end_at(struct merge *m, struct span through);
 void merge_fini(struct merge *m);
 /* Does the side need its next page now? */
 bool merge_wants(const struct merge *m, enum item_side side);
 /* Gives it (the merge frees it). Only when it is wanted. */
 void merge_give(struct merge *m, enum item_side side, struct merge_page *p);
+
+/* <0, 0, >0: keys in S3's order, by their bytes. */
+int merge_compare(struct span a, struct span b);
 
 enum { MERGE_WAIT, MERGE_ITEM, MERGE_END };
 /*

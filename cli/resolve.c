@@ -11,6 +11,7 @@
 struct view {
 	const struct item *it;
 	int64_t at_ms;
+	const char *at_seq; /* NULL: none */
 	struct resolve_result *r;
 	size_t fence;	/* the newest entry that is looked at: what is newer is of a later time */
 	size_t settled; /* the newest entry that is surely not later than at_ms; NONE */
@@ -32,6 +33,15 @@ static bool is_own(const struct item_facts *f)
 static bool is_gone(const struct item_facts *f)
 {
 	return f != NULL && f->gone;
+}
+
+/* Is the change of a later time than the one that is asked for? */
+static bool is_later(const struct view *v, const struct item_facts *f)
+{
+	if (f->time_ms > v->at_ms)
+		return true;
+	return v->at_seq != NULL && f->own && f->time_ms / 1000 == v->at_ms / 1000 &&
+	       seq_cmp(span_of(f->seq), span_of(v->at_seq)) > 0;
 }
 
 /* A marker that nothing tells about: of another tool, or made by hand. */
@@ -61,7 +71,7 @@ static void find_settled(struct view *v)
 	for (size_t i = 0; i < v->it->norder; i++) {
 		const struct item_facts *f = facts_at(v, i);
 		if (v->it->order[i]->modified_ms > v->at_ms - RESOLVE_MARGIN_MS || is_gone(f) ||
-		    (is_own(f) && f->time_ms > v->at_ms))
+		    (is_own(f) && is_later(v, f)))
 			continue;
 		v->settled = i;
 		return;
@@ -87,7 +97,7 @@ static bool walk_open(struct view *v)
 			continue;
 		}
 		known += f != NULL;
-		if (e->kind == ITEM_VERSION && is_own(f) && f->time_ms > v->at_ms && v->r->nask == 0) {
+		if (e->kind == ITEM_VERSION && is_own(f) && is_later(v, f) && v->r->nask == 0) {
 			v->fence = i;
 			break;
 		}
@@ -108,7 +118,7 @@ static void find_own(struct view *v, size_t last)
 	v->own = v->own_top = NONE;
 	for (size_t i = v->fence; i < v->it->norder && i <= last; i++) {
 		const struct item_facts *f = facts_at(v, i);
-		if (!is_own(f) || f->time_ms > v->at_ms)
+		if (!is_own(f) || is_later(v, f))
 			continue;
 		if (v->own_top == NONE)
 			v->own_top = i;
@@ -224,9 +234,9 @@ static void conclude(struct view *v, bool folders)
 	}
 }
 
-void resolve_at(const struct item *it, int64_t at_ms, bool folders, struct resolve_result *r)
+void resolve_at(const struct item *it, const struct resolve_point *at, bool folders, struct resolve_result *r)
 {
-	struct view v = {.it = it, .at_ms = at_ms, .r = r};
+	struct view v = {.it = it, .at_ms = at->ms, .at_seq = at->seq, .r = r};
 	*r = (struct resolve_result){.state = RESOLVE_ASK};
 	find_settled(&v);
 	if (!walk_open(&v))
@@ -242,4 +252,26 @@ void resolve_at(const struct item *it, int64_t at_ms, bool folders, struct resol
 			find_own(&v, doubt);
 	}
 	conclude(&v, folders);
+}
+
+bool resolve_changed(const struct item *it, int64_t since_ms, struct resolve_result *r)
+{
+	struct view v = {.it = it, .at_ms = since_ms, .r = r};
+	*r = (struct resolve_result){.state = RESOLVE_ASK};
+	for (size_t i = 0; i < it->norder; i++) {
+		const struct item_entry *e = it->order[i];
+		if (e->modified_ms <= since_ms - RESOLVE_MARGIN_MS)
+			break;
+		const struct item_facts *f = facts_at(&v, i);
+		bool later =
+			is_bare_marker(e) ? e->modified_ms > since_ms : f != NULL && !is_gone(f) && is_later(&v, f);
+		if (later) {
+			r->nask = 0;
+			return true;
+		}
+		/* The newest tells nearly always: an item's changes are stored in their order (I2). */
+		if (ask(&v, i) && (i == 0 || r->nask == RESOLVE_ASK_MAX))
+			break;
+	}
+	return false;
 }

@@ -29,10 +29,22 @@ struct resolve_result {
 	size_t nask;
 };
 
+/* A moment: everything with event time <= ms; with `seq`, of the changes of that second only those up to it. */
+struct resolve_point {
+	int64_t ms;
+	const char *seq; /* NULL: the whole second counts */
+};
+
 /*
  * `it` was arranged. With `folders` (a tenant attribute) an item's first change under a key may be a MODIFY, so that a
  * lost version cannot be told from an item that came from another folder.
  */
-void resolve_at(const struct item *it, int64_t at_ms, bool folders, struct resolve_result *r);
+void resolve_at(const struct item *it, const struct resolve_point *at, bool folders, struct resolve_result *r);
+
+/*
+ * Did the item change after `since_ms`? When r->nask > 0 it is not known yet: fill in those facts, then call again. A
+ * version that vanished meanwhile tells nothing.
+ */
+bool resolve_changed(const struct item *it, int64_t since_ms, struct resolve_result *r);
 
 #endif

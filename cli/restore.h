@@ -1,50 +1,35 @@
-/*
- * restore: the way of an item from the listing to the sink: what is listed is resolved, asked about where that is needed,
- * fetched, and written in the order of the listing. A bounded number of items is under way at a time.
- */
+/* restore: what is to be restored, and what came of it. One file for each kind of target: restore_*.c. */
 #ifndef DDB_CLI_RESTORE_H
 #define DDB_CLI_RESTORE_H
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <sys/queue.h>
 
-#include "codec/canon.h"
-#include "fetch.h"
-#include "listing.h"
-#include "progress.h"
+#include "base/err.h"
+#include "options.h"
+#include "resolve.h"
 #include "session.h"
-#include "sink.h"
+#include "state.h"
 
-#define RESTORE_WINDOW 256			/* items under way */
-#define RESTORE_WINDOW_BYTES ((size_t)16 << 20) /* of bodies that wait for their turn */
-
-struct restore_item;
-
-struct restore {
+struct restore_plan {
 	struct session *session;
-	int64_t at_ms;
-	bool folders; /* items lie in folders by tenant */
-	struct listing listing;
-	struct fetch fetch;
-	struct canon *canon;
-	struct sink sink;
-	struct progress progress;
-	STAILQ_HEAD(restore_items, restore_item) items; /* in the order of the listing */
-	size_t nitems;
-	size_t bytes; /* of bodies that wait */
-	bool listed;  /* to the end */
-	bool done;
-	uint64_t written, missing;
-	int rc; /* of what ended it */
-	struct err err;
+	const struct options *options;
+	struct resolve_point at;
+	int64_t since_ms;   /* CLOCK_UNKNOWN: all items, not only those that changed after it */
+	const char *prefix; /* of the items' keys, or with `exact` the key */
+	bool exact;
 };
 
-/* As listing_init says of `prefix` and `exact`. On failure call restore_fini all the same. */
-int restore_init(struct restore *r, struct session *s, int64_t at_ms, const char *prefix, bool exact,
-		 const char *to_file, struct err *e);
-/* Runs to the end. 0, or a negative error; items that cannot be had are said, and counted in `missing`. */
-int restore_all(struct restore *r, struct err *e);
-void restore_fini(struct restore *r);
+struct restore_figures {
+	uint64_t items;	  /* that were written */
+	uint64_t bytes;	  /* of them */
+	uint64_t missing; /* that cannot be had; each was named on standard error */
+};
+
+/* To a file of lines {"Item":{...}}, or standard output. -ERR_CONFLICT when the file exists. */
+int restore_to_file(const struct restore_plan *p, struct restore_figures *out, struct err *e);
+
+/* The options of a state that every kind of restore begins with. */
+struct state_options restore_state_options(const struct restore_plan *p);
 
 #endif

@@ -63,23 +63,22 @@ out:
 	return code;
 }
 
-static int run(struct session *s, const struct options *o, int64_t at_ms, const char *prefix, bool exact)
+static int run(const struct restore_plan *p)
 {
-	struct restore r;
+	struct restore_figures done = {0};
 	struct err e;
-	int code = 0;
-	if (restore_init(&r, s, at_ms, prefix, exact, o->to_file, &e) < 0 || restore_all(&r, &e) < 0)
-		code = e.class == ERR_CONFLICT ? (cli_say("%s", e.message), EX_CANTCREAT) : cli_fail(&e);
-	else if (r.missing > 0)
-		code = CLI_INCOMPLETE;
-	else if (exact && r.written == 0)
-		code = EX_NOINPUT;
-	if (code == CLI_INCOMPLETE)
-		cli_say("%llu items could not be had; they are named above", (unsigned long long)r.missing);
-	if (code == EX_NOINPUT && exact && r.rc == 0)
-		cli_say("table %s had no such item then", o->table);
-	restore_fini(&r);
-	return code;
+	int rc = restore_to_file(p, &done, &e);
+	if (rc < 0)
+		return e.class == ERR_CONFLICT ? (cli_say("%s", e.message), EX_CANTCREAT) : cli_fail(&e);
+	if (done.missing > 0) {
+		cli_say("%llu items could not be had; they are named above", (unsigned long long)done.missing);
+		return CLI_INCOMPLETE;
+	}
+	if (p->exact && done.items == 0) {
+		cli_say("table %s had no such item then", p->options->table);
+		return EX_NOINPUT;
+	}
+	return 0;
 }
 
 static int check_usage(const struct options *o)
@@ -112,8 +111,18 @@ int restore_run(const struct options *o)
 		code = check_time(&s, o, &at_ms);
 	if (code == 0 && exact)
 		code = key_resolve(&s, o, &key);
+	const struct restore_plan plan = {
+		.session = &s,
+		.options = o,
+		.at = {.ms = at_ms},
+		.since_ms = CLOCK_UNKNOWN,
+		.prefix = exact	      ? buf_str(&key)
+			  : o->prefix ? o->prefix
+				      : "",
+		.exact = exact,
+	};
 	if (code == 0)
-		code = run(&s, o, at_ms, exact ? buf_str(&key) : o->prefix ? o->prefix : "", exact);
+		code = run(&plan);
 	session_close(&s);
 	buf_fini(&key);
 	return code;

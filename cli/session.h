@@ -11,7 +11,7 @@
 #include "base/config.h"
 #include "options.h"
 
-#define SESSION_SLOTS 32 /* requests in flight */
+#define SESSION_SLOTS 64 /* questions in flight, beside listings */
 #define SESSION_TRIES 8	 /* of one request, before it counts as failed */
 
 struct session {

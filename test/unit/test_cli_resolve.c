@@ -245,7 +245,7 @@ static int resolved(struct world *w, const struct model *m, struct item *it, int
 {
 	struct resolve_result r;
 	for (int rounds = 0;; rounds++) {
-		resolve_at(it, at_ms, false, &r);
+		resolve_at(it, &(struct resolve_point){.ms = at_ms}, false, &r);
 		if (r.state != RESOLVE_ASK)
 			break;
 		assert_true(r.nask > 0 && r.nask <= RESOLVE_ASK_MAX);
@@ -397,10 +397,10 @@ static void test_old_items_need_no_question(void **state)
 	m.objects[0] = version(START_MS, 1, "INSERT", 1);
 	m.objects[1] = version(START_MS + 5000, 2, "MODIFY", 2);
 	struct item *it = listed(&m);
-	resolve_at(it, START_MS + 5000 + RESOLVE_MARGIN_MS, false, &r);
+	resolve_at(it, &(struct resolve_point){.ms = START_MS + 5000 + RESOLVE_MARGIN_MS}, false, &r);
 	assert_int_equal(r.state, RESOLVE_PRESENT);
 	assert_string_equal(item_version_id(it, r.chosen), "1");
-	resolve_at(it, START_MS + 5000 + RESOLVE_MARGIN_MS - 1, false, &r);
+	resolve_at(it, &(struct resolve_point){.ms = START_MS + 5000 + RESOLVE_MARGIN_MS - 1}, false, &r);
 	assert_int_equal(r.state, RESOLVE_ASK);
 	item_free(it);
 }
@@ -415,11 +415,11 @@ static void test_later_versions_need_one_question(void **state)
 	for (int i = 1; i < 50; i++)
 		m.objects[i] = version(START_MS + i * INT64_C(3600000), i + 1, "MODIFY", i);
 	struct item *it = listed(&m);
-	resolve_at(it, START_MS + INT64_C(1800000), false, &r);
+	resolve_at(it, &(struct resolve_point){.ms = START_MS + INT64_C(1800000)}, false, &r);
 	assert_int_equal(r.state, RESOLVE_ASK);
 	assert_int_equal(r.nask, 1);
 	answer(&m, it, r.ask[0]);
-	resolve_at(it, START_MS + INT64_C(1800000), false, &r);
+	resolve_at(it, &(struct resolve_point){.ms = START_MS + INT64_C(1800000)}, false, &r);
 	assert_int_equal(r.state, RESOLVE_PRESENT);
 	assert_string_equal(item_version_id(it, r.chosen), "0");
 	item_free(it);
@@ -434,11 +434,11 @@ static void test_vanished_version_is_lost(void **state)
 	m.objects[0] = version(START_MS, 1, "INSERT", 1);
 	m.objects[1] = version(START_MS + 10 * RESOLVE_MARGIN_MS, 2, "MODIFY", 2);
 	struct item *it = listed(&m);
-	resolve_at(it, START_MS + 10 * RESOLVE_MARGIN_MS, false, &r);
+	resolve_at(it, &(struct resolve_point){.ms = START_MS + 10 * RESOLVE_MARGIN_MS}, false, &r);
 	while (r.state == RESOLVE_ASK) {
 		for (size_t i = 0; i < r.nask; i++)
 			assert_int_equal(item_set_gone(r.ask[i]), 0);
-		resolve_at(it, START_MS + 10 * RESOLVE_MARGIN_MS, false, &r);
+		resolve_at(it, &(struct resolve_point){.ms = START_MS + 10 * RESOLVE_MARGIN_MS}, false, &r);
 	}
 	assert_int_equal(r.state, RESOLVE_LOST);
 	item_free(it);
@@ -452,12 +452,12 @@ static void test_item_that_came_from_another_folder(void **state)
 	struct resolve_result r;
 	m.objects[0] = version(START_MS, 7, "MODIFY", 1);
 	struct item *it = listed(&m);
-	resolve_at(it, START_MS - 1, false, &r);
+	resolve_at(it, &(struct resolve_point){.ms = START_MS - 1}, false, &r);
 	assert_int_equal(r.state, RESOLVE_ASK);
 	answer(&m, it, r.ask[0]);
-	resolve_at(it, START_MS - 1, false, &r);
+	resolve_at(it, &(struct resolve_point){.ms = START_MS - 1}, false, &r);
 	assert_int_equal(r.state, RESOLVE_LOST);
-	resolve_at(it, START_MS - 1, true, &r);
+	resolve_at(it, &(struct resolve_point){.ms = START_MS - 1}, true, &r);
 	assert_int_equal(r.state, RESOLVE_ABSENT);
 	item_free(it);
 }
@@ -471,12 +471,12 @@ static void test_baseline(void **state)
 	m.objects[0] = version(START_MS + 1000, 0, "", 1);
 	struct item *it = listed(&m);
 	char iso[CLOCK_ISO_SIZE];
-	resolve_at(it, START_MS, false, &r);
+	resolve_at(it, &(struct resolve_point){.ms = START_MS}, false, &r);
 	assert_int_equal(r.state, RESOLVE_ASK);
 	assert_int_equal(item_set_facts(r.ask[0], "BASELINE", "", clock_iso(iso, START_MS), "", ""), 0);
-	resolve_at(it, START_MS, false, &r);
+	resolve_at(it, &(struct resolve_point){.ms = START_MS}, false, &r);
 	assert_int_equal(r.state, RESOLVE_PRESENT);
-	resolve_at(it, START_MS - 1, false, &r);
+	resolve_at(it, &(struct resolve_point){.ms = START_MS - 1}, false, &r);
 	assert_int_equal(r.state, RESOLVE_ABSENT);
 	item_free(it);
 }
