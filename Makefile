@@ -71,7 +71,7 @@ ALL_OBJ  := $(call objects,$(LIB_SRC) $(DAEMON_SRC) $(CLI_SRC) $(wildcard test/u
 .DELETE_ON_ERROR:
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules
-.PHONY: all help deps deps-build demo tests benches check check-asan check-unit chaos lint bench bench-json install uninstall clean dist FORCE
+.PHONY: all help deps deps-build demo tests benches check check-asan check-unit chaos sweep lint bench bench-json install uninstall clean dist FORCE
 
 all: $(PROGRAMS)
 
@@ -81,6 +81,7 @@ help:
 	@echo 'demo        back up a table on real servers on this machine, and show it'
 	@echo 'check       build and run all tests (TESTS="unit/test_sigv4 integration/test_basic" for some of them)'
 	@echo 'check-asan  the same with AddressSanitizer and UndefinedBehaviorSanitizer'
+	@echo 'sweep       kill the daemon at every system call in turn (JOBS=1)'
 	@echo 'chaos       kill the daemon again and again under faults, and compare (SEED=1 ROUNDS=20 LIVES=10 JOBS=1)'
 	@echo 'lint        formatting, layers, lengths, static analysis, man pages, units'
 	@echo 'bench       measure, beside a bare libcurl loop (bench-json: the same as JSON)'
@@ -182,6 +183,11 @@ chaos:
 	@test/deps.sh build demo check
 	@$(MAKE) --no-print-directory all $(BUILD)/fakeaws
 	@DDB_STREAMD_BUILD=$(BUILD) test/chaos/chaos.py --seed $(SEED) --rounds $(ROUNDS) --lives $(LIVES) --jobs $(JOBS)
+
+sweep:
+	@test/deps.sh build demo check
+	@$(MAKE) --no-print-directory all $(BUILD)/fakeaws
+	@DDB_STREAMD_BUILD=$(BUILD) test/chaos/sweep.py --jobs $(JOBS)
 
 lint:
 	@test/deps.sh build lint
