@@ -19,9 +19,11 @@ struct cli_verb {
 
 int tables_run(const struct options *o);
 int history_run(const struct options *o);
+int diff_run(const struct options *o);
 int restore_run(const struct options *o);
+int snapshot_run(const struct options *o);
 int gaps_run(const struct options *o);
-extern const char tables_help[], history_help[], restore_help[], gaps_help[];
+extern const char tables_help[], history_help[], diff_help[], restore_help[], snapshot_help[], gaps_help[];
 
 /* "ddb-streamctl: ..." on standard error. */
 void cli_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

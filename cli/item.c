@@ -47,11 +47,15 @@ void item_free(struct item *it)
 int item_add(struct item *it, enum item_side side, const struct item_listed *l, int64_t old_ms)
 {
 	struct item_list *list = &it->lists[side];
-	if (l->modified_ms <= old_ms && list->old == ITEM_OLD_MAX)
-		return 0;
 	/* A deletes key has no markers of ours; one that somebody made says nothing about the item. */
 	if (side == ITEM_REMOVED && l->marker)
 		return 0;
+	if (l->modified_ms <= old_ms && list->old == ITEM_OLD_MAX) {
+		list->left++;
+		list->left_markers += l->marker;
+		list->left_bytes += l->size_bytes;
+		return 0;
+	}
 	if (list->n == list->cap) {
 		size_t cap = list->cap ? list->cap * 2 : 4;
 		struct item_entry *entries = reallocarray(list->entries, cap, sizeof(*entries));

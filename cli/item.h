@@ -46,6 +46,8 @@ struct item_list {
 	struct item_entry *entries; /* newest first, as listed */
 	size_t n, cap;
 	size_t old; /* how many of them are older than `old_ms` */
+	/* Of what item_add did not keep: how many, how many of them markers, and their bytes. */
+	uint64_t left, left_markers, left_bytes;
 };
 
 struct item {

@@ -13,4 +13,7 @@
  */
 int key_resolve(struct session *s, const struct options *o, struct buf *out);
 
+/* Appends an attribute map with --tenant's value in the table's tenant attribute; nothing without --tenant. As above. */
+int key_tenant_image(const struct session *s, const struct options *o, struct buf *out);
+
 #endif

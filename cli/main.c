@@ -10,7 +10,10 @@ static const struct cli_verb verbs[] = {
 	{"tables", OPTIONS_TABLES, "what the bucket holds, since when, and how far it is complete", tables_help,
 	 tables_run},
 	{"history", OPTIONS_HISTORY, "every version of one item", history_help, history_run},
+	{"diff", OPTIONS_DIFF, "what changed between two times, or since then in the live table", diff_help, diff_run},
 	{"restore", OPTIONS_RESTORE, "a table, or a part of it, as it was at any second", restore_help, restore_run},
+	{"snapshot", OPTIONS_SNAPSHOT, "a table as files that ImportTable and Athena read", snapshot_help,
+	 snapshot_run},
 	{"gaps", OPTIONS_GAPS, "holes in a table's history, and a word that closes them", gaps_help, gaps_run},
 };
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))

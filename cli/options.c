@@ -10,7 +10,7 @@
 
 #define TEXT(field) .offset = offsetof(struct options, field)
 #define FLAG(field) .flag = true, .offset = offsetof(struct options, field)
-#define ITEMS (OPTIONS_HISTORY | OPTIONS_RESTORE)
+#define ITEMS (OPTIONS_HISTORY | OPTIONS_RESTORE | OPTIONS_DIFF)
 
 static const struct definition {
 	const char *name;
@@ -30,19 +30,36 @@ static const struct definition {
 	{"tenant-attribute", TEXT(tenant_attribute), OPTIONS_COMMON},
 	{"help", FLAG(help), OPTIONS_COMMON, .letter = 'h'},
 	{"version", FLAG(version), OPTIONS_COMMON, .letter = 'V'},
-	{"output", TEXT(output), OPTIONS_TABLES | OPTIONS_HISTORY | OPTIONS_GAPS, .letter = 'o'},
-	{"table", TEXT(table), ITEMS | OPTIONS_GAPS},
+	{"output", TEXT(output), OPTIONS_TABLES | ITEMS | OPTIONS_GAPS | OPTIONS_SNAPSHOT, .letter = 'o'},
+	{"table", TEXT(table), ITEMS | OPTIONS_GAPS | OPTIONS_SNAPSHOT},
 	{"key", TEXT(key), ITEMS},
 	{"key-value", TEXT(key_value), ITEMS},
-	{"tenant", TEXT(tenant), ITEMS},
+	{"tenant", TEXT(tenant), ITEMS | OPTIONS_SNAPSHOT},
+	{"diff", FLAG(diff), OPTIONS_HISTORY},
+	{"limit", TEXT(limit), OPTIONS_HISTORY},
 	{"first", FLAG(first), OPTIONS_HISTORY},
 	{"last", FLAG(last), OPTIONS_HISTORY},
-	{"at", TEXT(at), OPTIONS_RESTORE},
-	{"prefix", TEXT(prefix), OPTIONS_RESTORE},
+	{"at", TEXT(at), OPTIONS_RESTORE | OPTIONS_DIFF | OPTIONS_SNAPSHOT},
+	{"with", TEXT(with), OPTIONS_DIFF},
+	{"detail", FLAG(detail), OPTIONS_DIFF},
+	{"size", FLAG(size), OPTIONS_TABLES},
+	{"prefix", TEXT(prefix), OPTIONS_RESTORE | OPTIONS_DIFF | OPTIONS_SNAPSHOT},
+	{"at-seq", TEXT(at_seq), OPTIONS_RESTORE},
+	{"since", TEXT(since), OPTIONS_RESTORE},
+	{"hash", TEXT(hash), OPTIONS_RESTORE | OPTIONS_DIFF | OPTIONS_SNAPSHOT},
 	{"to-file", TEXT(to_file), OPTIONS_RESTORE},
-	{"force", FLAG(force), OPTIONS_RESTORE},
+	{"to-table", TEXT(to_table), OPTIONS_RESTORE},
+	{"to-region", TEXT(to_region), OPTIONS_RESTORE},
+	{"in-place", FLAG(in_place), OPTIONS_RESTORE},
+	{"rate", TEXT(rate), OPTIONS_RESTORE},
+	{"resume", FLAG(resume), OPTIONS_RESTORE},
+	{"journal", TEXT(journal), OPTIONS_RESTORE},
+	{"dry-run", FLAG(dry_run), OPTIONS_RESTORE},
+	{"force", FLAG(force), OPTIONS_RESTORE | OPTIONS_DIFF | OPTIONS_SNAPSHOT},
+	{"to", TEXT(to), OPTIONS_SNAPSHOT},
+	{"format", TEXT(format), OPTIONS_SNAPSHOT},
 	{"accept", FLAG(accept), OPTIONS_GAPS},
-	{"yes", FLAG(yes), OPTIONS_GAPS},
+	{"yes", FLAG(yes), OPTIONS_GAPS | OPTIONS_RESTORE},
 };
 #define DEFINITIONS (sizeof(definitions) / sizeof(definitions[0]))
 

@@ -11,15 +11,19 @@
 #define OPTIONS_HISTORY 4U
 #define OPTIONS_RESTORE 8U
 #define OPTIONS_GAPS 16U
+#define OPTIONS_SNAPSHOT 32U
+#define OPTIONS_DIFF 64U
 
 struct options {
 	/* where the backup is */
 	char *config, *bucket, *bucket_prefix, *region, *profile, *endpoint_url, *addressing, *key_format,
 		*tenant_attribute;
 	/* what of it */
-	char *table, *key, *key_value, *key_range, *tenant, *prefix, *at;
+	char *table, *key, *key_value, *key_range, *hash, *tenant, *prefix, *at, *with, *at_seq, *since, *limit;
 	/* what to do with it */
-	char *output, *to_file;
+	char *output, *to, *format, *to_file, *to_table, *to_region, *rate, *journal;
+	bool in_place, resume, dry_run;
+	bool diff, size, detail;
 	bool first, last, force, accept, yes;
 	bool help, version;
 	bool json; /* output is "json" */

@@ -8,15 +8,14 @@
 #define TERMINAL_MS 500
 #define LOG_MS 60000
 
-/* "3.4 MiB". */
-static const char *amount(char out[static 32], uint64_t bytes)
+const char *progress_amount(char out[static PROGRESS_AMOUNT_SIZE], uint64_t bytes)
 {
 	static const char *const units[] = {"bytes", "KiB", "MiB", "GiB", "TiB"};
 	double value = (double)bytes;
 	size_t u = 0;
 	for (; value >= 1024 && u < 4; u++)
 		value /= 1024;
-	snprintf(out, 32, u == 0 ? "%.0f %s" : "%.1f %s", value, units[u]);
+	snprintf(out, PROGRESS_AMOUNT_SIZE, u == 0 ? "%.0f %s" : "%.1f %s", value, units[u]);
 	return out;
 }
 
@@ -29,10 +28,10 @@ static void on_timer(uv_timer_t *t)
 {
 	struct progress *p = t->data;
 	double s = seconds(p);
-	char text[32];
+	char text[PROGRESS_AMOUNT_SIZE];
 	fprintf(stderr, "%s%llu items of %llu keys, %s, %.0f items/s%s",
 		p->terminal ? "\r\033[K" : "ddb-streamctl: ", (unsigned long long)p->items, (unsigned long long)p->seen,
-		amount(text, p->bytes), s > 0 ? (double)p->items / s : 0, p->terminal ? "" : "\n");
+		progress_amount(text, p->bytes), s > 0 ? (double)p->items / s : 0, p->terminal ? "" : "\n");
 	p->drawn = p->terminal;
 }
 
@@ -56,13 +55,13 @@ void progress_clear(struct progress *p)
 
 void progress_end(struct progress *p, const char *what)
 {
-	char text[32];
+	char text[PROGRESS_AMOUNT_SIZE];
 	if (!p->started)
 		return;
 	progress_clear(p);
 	if (what != NULL)
 		fprintf(stderr, "ddb-streamctl: %s: %llu items, %s in %.1f s\n", what, (unsigned long long)p->items,
-			amount(text, p->bytes), seconds(p));
+			progress_amount(text, p->bytes), seconds(p));
 	uv_close((uv_handle_t *)&p->timer, NULL);
 	p->started = false;
 }

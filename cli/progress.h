@@ -19,4 +19,8 @@ void progress_clear(struct progress *p);
 /* Ends it with one line: "WHAT: 12 items, 3.4 MiB in 5.6 s". Run the loop once more. NULL: without the line. */
 void progress_end(struct progress *p, const char *what);
 
+#define PROGRESS_AMOUNT_SIZE 32
+/* "3.4 MiB". Returns `out`. */
+const char *progress_amount(char out[static PROGRESS_AMOUNT_SIZE], uint64_t bytes);
+
 #endif

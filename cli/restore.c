@@ -1,5 +1,7 @@
 #include "restore.h"
 
+#include <string.h>
+
 struct state_options restore_state_options(const struct restore_plan *p)
 {
 	return (struct state_options){
@@ -7,7 +9,46 @@ struct state_options restore_state_options(const struct restore_plan *p)
 		.ntimes = 1,
 		.since_ms = p->since_ms,
 		.bodies = true,
-		.prefix = p->prefix,
-		.exact = p->exact,
+		.prefix = buf_str(&p->narrow->prefix),
+		.exact = p->narrow->exact,
+		.bounds = p->resumed ? p->journal->bounds : NULL,
+		.nbounds = p->journal != NULL ? p->journal->nbounds : 0,
 	};
+}
+
+const char *restore_target_name(const struct restore_plan *p)
+{
+	return p->options->to_table != NULL ? p->options->to_table : p->options->table;
+}
+
+json_t *restore_what(const struct session *s, const struct options *o)
+{
+	const struct {
+		const char *name, *value;
+	} parts[] = {
+		{"bucket", s->conf->bucket},
+		{"prefix", s->table->prefix},
+		{"--table", o->table},
+		{"--at", o->at},
+		{"--at-seq", o->at_seq},
+		{"--since", o->since},
+		{"--key", o->key},
+		{"--key-value", o->key_value},
+		{"--key-value RANGE", o->key_range},
+		{"--hash", o->hash},
+		{"--prefix", o->prefix},
+		{"--tenant", o->tenant},
+		{"--to-file", o->to_file},
+		{"--to-table", o->to_table},
+		{"--to-region", o->to_region},
+		{"--in-place", o->in_place ? "yes" : NULL},
+	};
+	json_t *what = json_object();
+	for (size_t i = 0; what != NULL && i < sizeof(parts) / sizeof(parts[0]); i++) {
+		if (json_object_set_new(what, parts[i].name, json_string(parts[i].value ? parts[i].value : "")) < 0) {
+			json_decref(what);
+			what = NULL;
+		}
+	}
+	return what;
 }

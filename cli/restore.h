@@ -6,6 +6,8 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "journal.h"
+#include "narrow.h"
 #include "options.h"
 #include "resolve.h"
 #include "session.h"
@@ -15,21 +17,38 @@ struct restore_plan {
 	struct session *session;
 	const struct options *options;
 	struct resolve_point at;
-	int64_t since_ms;   /* CLOCK_UNKNOWN: all items, not only those that changed after it */
-	const char *prefix; /* of the items' keys, or with `exact` the key */
-	bool exact;
+	int64_t since_ms; /* CLOCK_UNKNOWN: all items, not only those that changed after it */
+	const struct narrow *narrow;
+	double units_per_s;	 /* cap of write units; 0: none */
+	struct journal *journal; /* with what an earlier run left, when it goes on from that */
+	bool resumed;
 };
 
 struct restore_figures {
 	uint64_t items;	  /* that were written */
 	uint64_t bytes;	  /* of them */
+	uint64_t removed; /* in place: items that were deleted */
+	uint64_t same;	  /* in place: items that were equal already */
+	uint64_t unknown; /* in place: items of the table that the backup knows nothing of; left alone */
 	uint64_t missing; /* that cannot be had; each was named on standard error */
 };
 
-/* To a file of lines {"Item":{...}}, or standard output. -ERR_CONFLICT when the file exists. */
-int restore_to_file(const struct restore_plan *p, struct restore_figures *out, struct err *e);
+/* Each returns 0, or the exit code after saying what is wrong. */
+
+/* To a file of lines {"Item":{...}}, or standard output. */
+int restore_to_file(const struct restore_plan *p, struct restore_figures *out);
+/* Into a table, which is made when it is not there, and refused when it has items. */
+int restore_to_table(const struct restore_plan *p, struct restore_figures *out);
+/* Makes a table equal to the state. */
+int restore_in_place(const struct restore_plan *p, struct restore_figures *out);
+/* Says what it would take. */
+int restore_dry(const struct restore_plan *p, struct restore_figures *out);
 
 /* The options of a state that every kind of restore begins with. */
 struct state_options restore_state_options(const struct restore_plan *p);
+/* The table that is written. */
+const char *restore_target_name(const struct restore_plan *p);
+/* What the journal must agree on: a new reference, NULL without memory. */
+json_t *restore_what(const struct session *s, const struct options *o);
 
 #endif

@@ -6,6 +6,7 @@
 #include "sink.h"
 
 struct file_target {
+	const struct restore_plan *plan;
 	struct state state;
 	struct sink sink;
 	struct progress progress;
@@ -25,6 +26,7 @@ static int write_line(struct file_target *f, const struct buf *body, struct err 
 static void deliver(struct state_item *si, void *arg)
 {
 	struct file_target *f = arg;
+	const struct buf *body = &si->at[0].body;
 	char shown[1100];
 	struct err e;
 	f->progress.seen = f->state.seen;
@@ -32,8 +34,8 @@ static void deliver(struct state_item *si, void *arg)
 		f->figures->missing++;
 		progress_clear(&f->progress);
 		cli_say("%s: %s", state_key(si, shown), si->problem);
-	} else {
-		int rc = write_line(f, &si->at[0].body, &e);
+	} else if (narrow_has(f->plan->narrow, (struct span){buf_str(body), body->len})) {
+		int rc = write_line(f, body, &e);
 		if (rc < 0)
 			state_fail(&f->state, rc, &e);
 		else
@@ -43,27 +45,76 @@ static void deliver(struct state_item *si, void *arg)
 	state_done(si);
 }
 
-int restore_to_file(const struct restore_plan *p, struct restore_figures *out, struct err *e)
+static int before_save(struct journal *j, struct err *e)
 {
-	struct file_target f = {.figures = out};
+	struct file_target *f = j->arg;
+	j->items = f->figures->items;
+	j->bytes = f->sink.bytes;
+	j->missing = f->figures->missing;
+	return sink_sync(&f->sink, e);
+}
+
+static void on_save_failed(int rc, const struct err *e, void *arg)
+{
+	struct file_target *f = arg;
+	state_fail(&f->state, rc, e);
+}
+
+static int open_sink(struct file_target *f, struct err *e)
+{
+	const struct restore_plan *p = f->plan;
+	if (!p->resumed)
+		return sink_open(&f->sink, p->options->to_file, e);
+	f->figures->items = p->journal->items;
+	f->figures->missing = p->journal->missing;
+	f->figures->bytes = p->journal->bytes;
+	return sink_resume(&f->sink, p->options->to_file, p->journal->bytes, e);
+}
+
+static int run(struct file_target *f, struct err *e)
+{
+	struct journal *j = f->plan->journal;
+	j->before = before_save;
+	j->failed = on_save_failed;
+	j->arg = f;
+	journal_start(j, &f->plan->session->loop, &f->state.ranges);
+	state_start(&f->state);
+	int rc = state_run(&f->state, e);
+	if (rc == 0)
+		rc = sink_commit(&f->sink, e);
+	/* Without an item there is nothing to go on from. */
+	bool keep = rc < 0 && j->path != NULL && (f->figures->items > 0 || j->saved);
+	struct err other;
+	int saved = journal_end(j, keep, &other);
+	if (saved < 0 && rc == 0) {
+		*e = other;
+		rc = saved;
+	}
+	if (keep && saved == 0)
+		err_prefix(e, "not finished; the same command and --resume go on");
+	sink_close(&f->sink, keep && saved == 0);
+	return rc;
+}
+
+int restore_to_file(const struct restore_plan *p, struct restore_figures *out)
+{
+	struct err e;
+	struct file_target f = {.plan = p, .figures = out};
 	struct state_options so = restore_state_options(p);
 	so.deliver = deliver;
 	so.arg = &f;
 	buf_init(&f.line, STATE_ITEM_MAX + 64);
-	int rc = sink_open(&f.sink, p->options->to_file, e);
+	int rc = open_sink(&f, &e);
 	if (rc < 0)
-		return rc;
-	rc = state_init(&f.state, p->session, &so, e);
+		return e.class == ERR_CONFLICT ? (cli_say("%s", e.message), EX_CANTCREAT) : cli_fail(&e);
+	rc = state_init(&f.state, p->session, &so, &e);
 	progress_start(&f.progress, &p->session->loop);
-	if (rc == 0) {
-		state_start(&f.state);
-		rc = state_run(&f.state, e);
-	}
 	if (rc == 0)
-		rc = sink_commit(&f.sink, e);
+		rc = run(&f, &e);
+	else
+		sink_close(&f.sink, p->resumed);
 	progress_end(&f.progress, rc == 0 ? "restored" : NULL);
 	state_fini(&f.state);
-	sink_close(&f.sink);
 	buf_fini(&f.line);
-	return rc;
+	return rc < 0 ? cli_fail(&e) : 0;
 }

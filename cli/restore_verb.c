@@ -1,129 +1,248 @@
 /* restore: the verb: what is asked for, and whether the backup can give it. */
+#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/when.h"
 #include "cli.h"
-#include "key.h"
+#include "codec/seq.h"
+#include "confirm.h"
+#include "cover.h"
 #include "restore.h"
-#include "watermark.h"
 
 const char restore_help[] =
-	"Usage: ddb-streamctl [-c FILE | --bucket NAME] restore --table T --at TIME --to-file FILE\n"
-	"           [--key JSON | --key-value HASH [RANGE] | --prefix TEXT] [--tenant VALUE] [--force]\n"
-	"Writes the items of the table as they were at TIME, one a line, as {\"Item\":{...}}.\n"
+	"Usage: ddb-streamctl [-c FILE | --bucket NAME] restore --table T --at TIME TARGET [OPTION]...\n"
+	"Restores the items of the table as they were at TIME.\n"
 	"\n"
-	"      --table T              the table\n"
+	"      --table T              the table, as it was called when it was backed up\n"
 	"      --at TIME              2026-11-23T12:40:35Z (or another zone), -30m (ago), now, or latest: the last\n"
 	"                             moment that is known to be complete\n"
-	"      --to-file FILE         must not exist; - is standard output\n"
+	"      --at-seq NUMBER        of the changes in that very second only those up to this sequence number\n"
+	"\n"
+	"Target, one of:\n"
+	"      --to-table NAME        a table, made from the saved definition when it is not there; it must be empty\n"
+	"      --to-table NAME --in-place   an existing table: puts what differs, deletes what came after TIME,\n"
+	"                             and leaves alone what the backup knows nothing of\n"
+	"      --to-file FILE         one item a line, as {\"Item\":{...}}; must not exist; - is standard output\n"
+	"\n"
+	"Which items:\n"
 	"      --key JSON             only the item with this key, such as {\"id\":{\"S\":\"x\"}}\n"
 	"      --key-value HASH [RANGE]  the same by its values alone\n"
-	"      --tenant VALUE         the folder of that item, with a tenant attribute\n"
+	"      --hash VALUE           only items with this partition key\n"
 	"      --prefix TEXT          only items whose object name begins so (below the table's folder)\n"
-	"      --force                even when the backup is not known to be complete at TIME\n";
+	"      --tenant VALUE         the folder of the items, with a tenant attribute\n"
+	"      --since TIME           only items that changed after TIME; with --in-place the table is not read\n"
+	"\n"
+	"How:\n"
+	"      --dry-run              say what would be read and written, and what AWS would charge\n"
+	"      --rate UNITS           at most so many write units a second\n"
+	"      --resume               go on with the same command that was stopped\n"
+	"      --journal FILE         where that is noted (default: beside the file, or in "
+	"~/.local/state/ddb-streamctl)\n"
+	"      --to-region NAME       of the table that is written, when the bucket lies in another one\n"
+	"      --yes                  do not ask before a table is changed in place\n"
+	"      --force                even when the backup is not known to be complete at TIME\n"
+	"  -o, --output FORMAT        of the last line: text (the default, on standard error) or json\n";
 
-#define AT_LATEST "latest"
-
-/* Whether TIME is covered; *at_ms is filled for "latest". Returns 0 or the exit code. */
-static int check_time(struct session *s, const struct options *o, int64_t *at_ms)
+static void report_json(const struct restore_plan *p, const struct restore_figures *f)
 {
-	struct watermark w;
-	struct err e;
-	bool exists;
-	char why[300], iso[CLOCK_ISO_SIZE];
-	int code = 0;
-	if (watermark_load(s, s->meta_path, &w, &exists, &e) < 0)
-		return cli_fail(&e);
-	if (strcmp(o->at, AT_LATEST) == 0 && (!exists || w.complete_ms == CLOCK_UNKNOWN)) {
-		cli_say("--at latest: nothing is known to be complete for table %s; name a time, and --force",
-			o->table);
-		code = EX_DATAERR;
-		goto out;
-	}
-	if (strcmp(o->at, AT_LATEST) == 0)
-		*at_ms = w.complete_ms;
-	clock_iso(iso, *at_ms);
-	if (!exists)
-		snprintf(why, sizeof(why), "there is no %swatermark.json to tell what is complete", s->meta_path);
-	if (exists && watermark_covers(&w, *at_ms, why, sizeof(why)))
-		goto out;
-	if (o->force) {
-		cli_say("warning: table %s at %s may lack changes: %s", o->table, iso, why);
-		goto out;
-	}
-	cli_say("table %s at %s cannot be restored for certain: %s; take another time (latest is the last that is "
-		"complete), or give --force",
-		o->table, iso, why);
-	code = EX_DATAERR;
-out:
-	if (exists)
-		watermark_fini(&w);
-	return code;
+	const struct options *o = p->options;
+	char iso[CLOCK_ISO_SIZE];
+	json_t *r = json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I}", "verb", "restore", "table",
+			      o->table, "at", clock_iso(iso, p->at.ms), "target",
+			      o->to_file ? o->to_file : restore_target_name(p), "items", (json_int_t)f->items, "bytes",
+			      (json_int_t)f->bytes, "removed", (json_int_t)f->removed, "same", (json_int_t)f->same,
+			      "unknown", (json_int_t)f->unknown, "missing", (json_int_t)f->missing);
+	if (r != NULL)
+		json_dumpf(r, stdout, JSON_COMPACT);
+	putchar('\n');
+	json_decref(r);
+}
+
+static int run_kind(const struct restore_plan *p, struct restore_figures *f)
+{
+	const struct options *o = p->options;
+	if (o->dry_run)
+		return restore_dry(p, f);
+	if (o->to_file != NULL)
+		return restore_to_file(p, f);
+	return o->in_place ? restore_in_place(p, f) : restore_to_table(p, f);
 }
 
 static int run(const struct restore_plan *p)
 {
-	struct restore_figures done = {0};
-	struct err e;
-	int rc = restore_to_file(p, &done, &e);
-	if (rc < 0)
-		return e.class == ERR_CONFLICT ? (cli_say("%s", e.message), EX_CANTCREAT) : cli_fail(&e);
-	if (done.missing > 0) {
-		cli_say("%llu items could not be had; they are named above", (unsigned long long)done.missing);
+	struct restore_figures f = {0};
+	int code = run_kind(p, &f);
+	if (code != 0)
+		return code;
+	if (p->options->json && !p->options->dry_run)
+		report_json(p, &f);
+	if (f.unknown > 0)
+		cli_say("%llu items of table %s are not in the backup at all, and were left as they are",
+			(unsigned long long)f.unknown, restore_target_name(p));
+	if (f.missing > 0)
+		cli_say("%llu items could not be had; they are named above", (unsigned long long)f.missing);
+	if (f.missing > 0 || f.unknown > 0)
 		return CLI_INCOMPLETE;
-	}
-	if (p->exact && done.items == 0) {
+	if (p->narrow->exact && f.items + f.removed + f.same == 0) {
 		cli_say("table %s had no such item then", p->options->table);
 		return EX_NOINPUT;
 	}
 	return 0;
 }
 
-static int check_usage(const struct options *o)
+/* --- what is asked for --- */
+
+static int check_target(const struct options *o)
 {
+	if (o->to_file == NULL && o->to_table == NULL && !o->in_place)
+		return cli_usage("restore: --to-table or --to-file is missing (- is standard output)");
+	if (o->to_file != NULL && (o->to_table != NULL || o->in_place || o->to_region != NULL || o->rate != NULL))
+		return cli_usage("restore: --to-file goes without --to-table, --in-place, --to-region and --rate");
+	if (o->to_file != NULL && strcmp(o->to_file, "-") == 0 && (o->resume || o->json))
+		return cli_usage("restore: --to-file - goes without --resume and --output json");
+	if (o->dry_run && o->resume)
+		return cli_usage("restore: --dry-run goes without --resume");
+	return 0;
+}
+
+static int check_usage(const struct options *o, double *units_per_s)
+{
+	char *end;
+	int64_t ms;
 	if (o->table == NULL)
 		return cli_usage("restore: --table is missing");
 	if (o->at == NULL)
-		return cli_usage("restore: --at is missing: %s", WHEN_ALLOWED);
-	if (o->to_file == NULL)
-		return cli_usage("restore: --to-file is missing (- is standard output)");
-	if (o->prefix != NULL && (o->key != NULL || o->key_value != NULL))
-		return cli_usage("restore: --prefix goes without --key and --key-value");
-	return 0;
+		return cli_usage("restore: --at is missing: %s", COVER_ALLOWED);
+	int code = check_target(o);
+	if (code == 0)
+		code = narrow_usage(o);
+	if (code == 0)
+		code = cover_parse("--at", o->at, &ms);
+	if (code == 0 && o->since != NULL)
+		code = cover_parse("--since", o->since, &ms);
+	if (code == 0 && o->at_seq != NULL && !seq_valid(span_of(o->at_seq)))
+		code = cli_usage("--at-seq %s: a sequence number is digits, as history shows it", o->at_seq);
+	if (code == 0 && o->rate != NULL) {
+		*units_per_s = strtod(o->rate, &end);
+		if (*end != '\0' || end == o->rate || !(*units_per_s >= 1 && *units_per_s <= 1e9))
+			code = cli_usage("--rate %s: write units a second, from 1 to 1000000000", o->rate);
+	}
+	return code;
+}
+
+/* --- the journal --- */
+
+static int open_journal(struct session *s, const struct options *o, struct journal *j)
+{
+	struct err e;
+	char *path = NULL;
+	bool exists, wanted = !o->dry_run && (o->to_file == NULL || strcmp(o->to_file, "-") != 0);
+	json_t *what = restore_what(s, o);
+	if (what == NULL) {
+		cli_say("out of memory");
+		return EX_OSERR;
+	}
+	if (wanted && o->journal != NULL)
+		path = strdup(o->journal);
+	else if (wanted && o->to_file != NULL && asprintf(&path, "%s.journal", o->to_file) < 0)
+		path = NULL;
+	else if (wanted && o->to_file == NULL && (path = journal_default_path(what, &e)) == NULL) {
+		json_decref(what);
+		return cli_fail(&e);
+	}
+	journal_init(j, path, what);
+	if (!o->resume)
+		return 0;
+	if (journal_load(j, &exists, &e) < 0) {
+		cli_say("%s", e.message);
+		return e.class == ERR_CONFLICT ? EX_USAGE : e.class == ERR_CORRUPT ? EX_DATAERR : EX_OSERR;
+	}
+	if (exists)
+		return 0;
+	cli_say("--resume: there is no journal %s: no such run was stopped; begin it without --resume", j->path);
+	return EX_NOINPUT;
+}
+
+static int find_time(struct session *s, const struct options *o, const char *option, const char *text, int64_t *ms)
+{
+	int code = cover_parse(option, text, ms);
+	return code == 0 ? cover_check(s, o, option, text, ms) : code;
+}
+
+/* The moments; those of a run that goes on are the ones that it began with. */
+static int find_times(struct session *s, const struct options *o, struct restore_plan *p)
+{
+	struct journal *j = p->journal;
+	int code = 0;
+	if (o->resume) {
+		p->at.ms = j->at_ms;
+		p->since_ms = j->since_ms;
+	} else {
+		code = find_time(s, o, "--at", o->at, &p->at.ms);
+		if (code == 0 && o->since != NULL)
+			code = find_time(s, o, "--since", o->since, &p->since_ms);
+		j->at_ms = p->at.ms;
+		j->since_ms = p->since_ms;
+	}
+	if (o->at_seq != NULL) {
+		/* Event times have whole seconds: the number decides within all of that one. */
+		p->at.seq = o->at_seq;
+		p->at.ms += 999 - p->at.ms % 1000;
+	}
+	return code;
+}
+
+static int confirm(struct session *s, const struct restore_plan *p)
+{
+	const struct options *o = p->options;
+	char iso[CLOCK_ISO_SIZE];
+	if (!o->in_place || o->dry_run || o->yes)
+		return 0;
+	cli_say("table %s will be made equal to table %s as it was at %s", restore_target_name(p), o->table,
+		clock_iso(iso, p->at.ms));
+	return confirm_word(s, "table's name", restore_target_name(p));
+}
+
+static int restore(struct session *s, const struct options *o, double units_per_s)
+{
+	struct journal j;
+	struct narrow n;
+	struct restore_plan plan = {
+		.session = s,
+		.options = o,
+		.since_ms = CLOCK_UNKNOWN,
+		.narrow = &n,
+		.units_per_s = units_per_s,
+		.journal = &j,
+		.resumed = o->resume,
+	};
+	journal_init(&j, NULL, NULL);
+	int code = narrow_init(&n, s, o);
+	if (code == 0)
+		code = open_journal(s, o, &j);
+	if (code == 0)
+		code = find_times(s, o, &plan);
+	if (code == 0)
+		code = confirm(s, &plan);
+	if (code == 0)
+		code = run(&plan);
+	narrow_fini(&n);
+	journal_fini(&j);
+	return code;
 }
 
 int restore_run(const struct options *o)
 {
 	struct session s;
-	struct buf key;
-	int64_t at_ms = 0;
-	int code = check_usage(o);
-	if (code == 0 && strcmp(o->at, AT_LATEST) != 0 && !when_parse(o->at, clock_wall_ms(), &at_ms))
-		code = cli_usage("--at %s: allowed are latest, " WHEN_ALLOWED, o->at);
+	double units_per_s = 0;
+	int code = check_usage(o, &units_per_s);
 	if (code != 0)
 		return code;
-	bool exact = o->key != NULL || o->key_value != NULL;
-	buf_init(&key, 1024);
 	code = session_open(&s, o);
 	if (code == 0)
-		code = check_time(&s, o, &at_ms);
-	if (code == 0 && exact)
-		code = key_resolve(&s, o, &key);
-	const struct restore_plan plan = {
-		.session = &s,
-		.options = o,
-		.at = {.ms = at_ms},
-		.since_ms = CLOCK_UNKNOWN,
-		.prefix = exact	      ? buf_str(&key)
-			  : o->prefix ? o->prefix
-				      : "",
-		.exact = exact,
-	};
-	if (code == 0)
-		code = run(&plan);
+		code = restore(&s, o, units_per_s);
 	session_close(&s);
-	buf_fini(&key);
 	return code;
 }

@@ -5,39 +5,96 @@
 #include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+/* PATH.part; an error when there is PATH already. */
+static int name_part(struct sink *s, const char *path, struct err *e)
+{
+	*s = (struct sink){0};
+	if (access(path, F_OK) == 0)
+		return err_set(e, ERR_CONFLICT, "%s exists: name another file, or remove it", path);
+	if (asprintf(&s->part, "%s.part", path) < 0) {
+		s->part = NULL;
+		return err_set(e, ERR_SYSTEM, "out of memory");
+	}
+	return 0;
+}
+
+static int attach(struct sink *s, const char *path, int fd, struct err *e)
+{
+	s->path = path;
+	s->file = fdopen(fd, "w");
+	if (s->file != NULL)
+		return 0;
+	int rc = err_errno(e, errno, "%s", s->part);
+	close(fd);
+	sink_close(s, true);
+	return rc;
+}
+
+/* A file that is not ours to remove is forgotten. */
+static int forget(struct sink *s, int rc)
+{
+	free(s->part);
+	s->part = NULL;
+	return rc;
+}
 
 int sink_open(struct sink *s, const char *path, struct err *e)
 {
-	*s = (struct sink){0};
 	if (strcmp(path, "-") == 0) {
-		s->file = stdout;
+		*s = (struct sink){.file = stdout};
 		return 0;
 	}
-	if (access(path, F_OK) == 0)
-		return err_set(e, ERR_CONFLICT, "%s exists: name another file, or remove it", path);
-	char *part;
-	if (asprintf(&part, "%s.part", path) < 0)
-		return err_set(e, ERR_SYSTEM, "out of memory");
+	int rc = name_part(s, path, e);
+	if (rc < 0)
+		return rc;
 	/* Items are nobody else's business. */
-	int fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	int fd = open(s->part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+	if (fd >= 0)
+		return attach(s, path, fd, e);
+	rc = errno == EEXIST ? err_set(e, ERR_CONFLICT,
+				       "%s exists: another run writes it, or one was stopped; go on with that one by "
+				       "--resume, or remove the file",
+				       s->part)
+			     : err_errno(e, errno, "%s", s->part);
+	return forget(s, rc);
+}
+
+int sink_resume(struct sink *s, const char *path, uint64_t bytes, struct err *e)
+{
+	struct stat st;
+	int rc = name_part(s, path, e);
+	if (rc < 0)
+		return rc;
+	int fd = open(s->part, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0) {
-		int rc = errno == EEXIST
-				 ? err_set(e, ERR_CONFLICT,
-					   "%s exists: another run writes it, or one was killed; then remove it", part)
-				 : err_errno(e, errno, "%s", part);
-		free(part);
-		return rc;
+		rc = errno == ENOENT
+			     ? err_set(e, ERR_CONFLICT, "%s is not there: begin anew, without --resume", s->part)
+			     : err_errno(e, errno, "%s", s->part);
+		return forget(s, rc);
 	}
-	s->part = part;
-	s->path = path;
-	s->file = fdopen(fd, "w");
-	if (s->file == NULL) {
-		int rc = err_errno(e, errno, "%s", part);
+	if (fstat(fd, &st) < 0)
+		rc = err_errno(e, errno, "%s", s->part);
+	else if ((uint64_t)st.st_size < bytes)
+		rc = err_set(e, ERR_CONFLICT, "%s is shorter than its journal says: remove both, and begin anew",
+			     s->part);
+	else if (ftruncate(fd, (off_t)bytes) < 0 || lseek(fd, 0, SEEK_END) < 0)
+		rc = err_errno(e, errno, "%s", s->part);
+	if (rc < 0) {
 		close(fd);
-		sink_close(s);
-		return rc;
+		return forget(s, rc);
 	}
+	rc = attach(s, path, fd, e);
+	s->bytes = bytes;
+	return rc;
+}
+
+int sink_sync(struct sink *s, struct err *e)
+{
+	if (fflush(s->file) != 0 || (s->path != NULL && fdatasync(fileno(s->file)) != 0))
+		return err_errno(e, errno, "%s", s->path ? s->part : "standard output");
 	return 0;
 }
 
@@ -77,11 +134,11 @@ int sink_commit(struct sink *s, struct err *e)
 	return 0;
 }
 
-void sink_close(struct sink *s)
+void sink_close(struct sink *s, bool keep)
 {
 	if (s->path != NULL && s->file != NULL)
 		fclose(s->file);
-	if (s->part != NULL)
+	if (s->part != NULL && !keep)
 		unlink(s->part);
 	free(s->part);
 	*s = (struct sink){0};

@@ -56,7 +56,8 @@ static void deliver_ready(struct state *st)
 {
 	for (size_t i = 0; i < RANGES_MAX; i++) {
 		struct state_item *si, *next;
-		for (si = STAILQ_FIRST(&st->items[i]); si != NULL && si->ready && !st->finished; si = next) {
+		for (si = STAILQ_FIRST(&st->items[i]); si != NULL && si->ready && !st->finished && st->block == NULL;
+		     si = next) {
 			next = STAILQ_NEXT(si, link);
 			if (si->delivered)
 				continue;
@@ -75,8 +76,7 @@ static void list_more(struct state *st)
 	struct range *range;
 	struct item *item;
 	struct err e;
-	while (!st->finished && !st->held && !st->listed && st->nitems < STATE_WINDOW &&
-	       st->bytes < STATE_WINDOW_BYTES) {
+	while (!st->finished && !st->listed && st->nitems < STATE_WINDOW && st->bytes < STATE_WINDOW_BYTES) {
 		int rc = ranges_next(&st->ranges, &range, &item, &e);
 		if (rc == RANGES_WAIT)
 			break;
@@ -118,10 +118,10 @@ void state_done(struct state_item *si)
 	pump(si->state);
 }
 
-void state_hold(struct state *st, bool held)
+void state_block(struct state *st, struct state_item *si)
 {
-	st->held = held;
-	if (!held)
+	st->block = si;
+	if (si == NULL)
 		pump(st);
 }
 

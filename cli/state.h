@@ -38,6 +38,7 @@ struct state_item {
 	struct state_at at[STATE_TIMES];
 	/* The body of some version or removal, which has the item's key: for an item that is absent, with options.witness. */
 	struct buf witness;
+	int note; /* the receiver's own */
 	/* Why it cannot be had, for a person; "": it can. Then nothing above but the item is certain. */
 	char problem[400];
 	/* below: private */
@@ -58,7 +59,7 @@ struct state_options {
 	bool exact;
 	const struct range_bounds *bounds; /* see ranges_options */
 	size_t nbounds;
-	/* Is the body at that time needed? NULL: always. */
+	/* Is the body at that time needed, or of an absent item the witness? NULL: always. */
 	bool (*wants)(struct state_item *si, size_t time, void *arg);
 	/* An item is known. It is the receiver's until state_done, which may be called in it. */
 	void (*deliver)(struct state_item *si, void *arg);
@@ -74,8 +75,8 @@ struct state {
 	struct canon *canon;
 	STAILQ_HEAD(state_items, state_item) items[RANGES_MAX]; /* of each range in its order */
 	size_t nitems;
-	size_t bytes; /* of bodies */
-	bool held;    /* nothing new is begun */
+	size_t bytes;		  /* of bodies */
+	struct state_item *block; /* that could not be taken yet: nothing further is delivered */
 	bool pumping, again;
 	bool listed;   /* to the end */
 	bool finished; /* everything was delivered and given back, or it failed */
@@ -89,8 +90,8 @@ int state_init(struct state *st, struct session *s, const struct state_options *
 void state_start(struct state *st);
 /* Gives an item back, whose memory goes; within a range, what was not given back before it is waited for. */
 void state_done(struct state_item *si);
-/* Begins no further items while it is held. */
-void state_hold(struct state *st, bool held);
+/* Delivers nothing further, until it is called again with NULL. `si` is the one that has to wait. */
+void state_block(struct state *st, struct state_item *si);
 /* Ends it with an error; the first one counts. */
 void state_fail(struct state *st, int rc, const struct err *e);
 /* Runs the loop until it is finished. 0 or the negative error that ended it. */

@@ -186,7 +186,9 @@ static void want_bodies(struct state_item *si)
 		if (at->wanted)
 			want(si, at->chosen, &at->body);
 	}
-	struct item_entry *witness = !present && o->witness ? find_witness(si) : NULL;
+	struct item_entry *witness = NULL;
+	if (!present && o->witness && (o->wants == NULL || o->wants(si, 0, o->arg)))
+		witness = find_witness(si);
 	if (witness != NULL)
 		want(si, witness, &si->witness);
 }

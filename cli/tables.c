@@ -6,26 +6,40 @@
 
 #include "base/clock.h"
 #include "cli.h"
+#include "progress.h"
 #include "session.h"
+#include "tables_size.h"
 #include "watermark.h"
 
 const char tables_help[] =
-	"Usage: ddb-streamctl [-c FILE | --bucket NAME] tables [-o text|json]\n"
+	"Usage: ddb-streamctl [-c FILE | --bucket NAME] tables [--size] [-o text|json]\n"
 	"Lists the tables that the bucket holds: since when, complete through when, gaps, how many of\n"
 	"them are open, and who wrote it last.\n"
 	"\n"
+	"      --size                 count items, versions and bytes, too; lists all of them, which takes a request\n"
+	"                             for each 1,000 versions\n"
 	"  -o, --output FORMAT        text (the default) or json, one object a line\n";
 
 #define META ".ddb-streamd/"
 
 struct run {
 	struct session *session;
-	bool json;
+	bool json, size;
 	size_t found;
 	size_t bad;
 };
 
-static void print_json(const char *prefix, const char *name, const struct watermark *w)
+static json_t *size_json(const struct tables_size *t)
+{
+	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:I}", "items", (json_int_t)t->items, "bytes",
+			 (json_int_t)t->bytes, "older_versions", (json_int_t)t->older, "older_bytes",
+			 (json_int_t)t->older_bytes, "delete_markers", (json_int_t)t->markers, "removals",
+			 (json_int_t)t->removals, "removals_bytes", (json_int_t)t->removals_bytes, "requests",
+			 (json_int_t)t->requests);
+}
+
+/* `size` is NULL when it was not asked for. */
+static void print_json(const char *prefix, const char *name, const struct watermark *w, const struct tables_size *size)
 {
 	json_t *gaps = json_array();
 	for (size_t i = 0; i < w->ngaps; i++)
@@ -35,13 +49,25 @@ static void print_json(const char *prefix, const char *name, const struct waterm
 			      "saved", watermark_time_json(w->saved_ms), "host", w->host, "instance", w->instance,
 			      "gap_count", (json_int_t)w->gap_count, "gaps_open", (json_int_t)watermark_open_gaps(w),
 			      "gaps", gaps);
+	if (o != NULL && size != NULL)
+		json_object_set_new(o, "size", size_json(size));
 	if (o != NULL)
 		json_dumpf(o, stdout, JSON_COMPACT);
 	putchar('\n');
 	json_decref(o);
 }
 
-static void print_text(struct run *r, const char *prefix, const char *name, const struct watermark *w)
+static void print_size(const struct tables_size *t)
+{
+	char a[PROGRESS_AMOUNT_SIZE], b[PROGRESS_AMOUNT_SIZE], c[PROGRESS_AMOUNT_SIZE];
+	printf("    size: %llu items of %s; %llu older versions of %s; %llu removals of %s\n",
+	       (unsigned long long)t->items, progress_amount(a, t->bytes), (unsigned long long)t->older,
+	       progress_amount(b, t->older_bytes), (unsigned long long)t->removals,
+	       progress_amount(c, t->removals_bytes));
+}
+
+static void print_text(struct run *r, const char *prefix, const char *name, const struct watermark *w,
+		       const struct tables_size *size)
 {
 	char a[CLOCK_ISO_SIZE], b[CLOCK_ISO_SIZE];
 	if (r->found == 1)
@@ -50,6 +76,8 @@ static void print_text(struct run *r, const char *prefix, const char *name, cons
 	printf("%-24s  %-24s  %4llu  %4llu  %-20s  %s%s\n", watermark_time(a, w->since_ms),
 	       watermark_time(b, w->complete_ms), (unsigned long long)w->gap_count,
 	       (unsigned long long)watermark_open_gaps(w), w->host[0] ? w->host : "-", prefix, name);
+	if (size != NULL)
+		print_size(size);
 	for (size_t i = 0; i < w->ngaps; i++) {
 		const struct watermark_gap *g = &w->gaps[i];
 		char closed[CLOCK_ISO_SIZE];
@@ -59,13 +87,34 @@ static void print_text(struct run *r, const char *prefix, const char *name, cons
 	}
 }
 
+/* 0, or the exit code. */
+static int measure(struct run *r, const char *prefix, const char *name, struct tables_size *size)
+{
+	char *data = NULL, *deletes = NULL;
+	struct err e;
+	int rc = -ERR_SYSTEM;
+	if (asprintf(&data, "%s%s/", prefix, name) < 0)
+		data = NULL;
+	if (asprintf(&deletes, "%s" META "%s/deletes/", prefix, name) < 0)
+		deletes = NULL;
+	if (data != NULL && deletes != NULL)
+		rc = tables_size(r->session, data, deletes, size, &e);
+	else
+		err_set(&e, ERR_SYSTEM, "out of memory");
+	free(data);
+	free(deletes);
+	return rc < 0 ? cli_fail(&e) : 0;
+}
+
 /* One table; `prefix` is what lies before ".ddb-streamd/". */
 static int show(struct run *r, const char *prefix, const char *name)
 {
 	struct watermark w;
+	struct tables_size size;
 	struct err e;
 	bool exists;
 	char *meta;
+	int code = 0;
 	if (asprintf(&meta, "%s" META "%s/", prefix, name) < 0) {
 		cli_say("out of memory");
 		return EX_OSERR;
@@ -83,12 +132,14 @@ static int show(struct run *r, const char *prefix, const char *name)
 	if (!exists)
 		return 0;
 	r->found++;
-	if (r->json)
-		print_json(prefix, name, &w);
-	else
-		print_text(r, prefix, name, &w);
+	if (r->size)
+		code = measure(r, prefix, name, &size);
+	if (code == 0 && r->json)
+		print_json(prefix, name, &w, r->size ? &size : NULL);
+	else if (code == 0)
+		print_text(r, prefix, name, &w, r->size ? &size : NULL);
 	watermark_fini(&w);
-	return 0;
+	return code;
 }
 
 struct page_state {
@@ -179,7 +230,7 @@ static int walk(struct run *r, const char *prefix)
 int tables_run(const struct options *o)
 {
 	struct session s;
-	struct run r = {.session = &s, .json = o->json};
+	struct run r = {.session = &s, .json = o->json, .size = o->size};
 	int code = session_open(&s, o);
 	for (size_t i = 0; code == 0 && i < s.conf->ntables; i++) {
 		const char *prefix = s.conf->tables[i].prefix;

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec/json.h"
+
 static void keep(struct aws_op *op, int rc)
 {
 	if (rc == -ERR_LIMIT)
@@ -35,7 +37,7 @@ static void append_name(struct aws_op *op, const char *name)
 		keep(op, buf_printf(b, "%s\"%s\":", b->len == 0 ? "{" : first ? "" : ",", name));
 }
 
-static void append_quoted(struct aws_op *op, const char *s)
+void aws_json_append_quoted(struct aws_op *op, const char *s)
 {
 	struct buf *b = &op->body;
 	int rc = op->rc < 0 ? op->rc : buf_append_char(b, '"');
@@ -57,14 +59,13 @@ static void append_quoted(struct aws_op *op, const char *s)
 void aws_json_add(struct aws_op *op, const char *name, const char *value)
 {
 	append_name(op, name);
-	append_quoted(op, value);
+	aws_json_append_quoted(op, value);
 }
 
 void aws_json_add_raw(struct aws_op *op, const char *name, const char *text)
 {
 	append_name(op, name);
-	if (op->rc == 0)
-		keep(op, buf_append_str(&op->body, text));
+	aws_json_append(op, text);
 }
 
 void aws_json_add_object(struct aws_op *op, const char *name, const char *const *members)
@@ -72,14 +73,41 @@ void aws_json_add_object(struct aws_op *op, const char *name, const char *const 
 	aws_json_add_raw(op, name, "{");
 	for (size_t i = 0; members[i]; i += 2)
 		aws_json_add(op, members[i], members[i + 1]);
+	aws_json_append(op, "}");
+}
+
+void aws_json_add_span(struct aws_op *op, const char *name, struct span text)
+{
+	append_name(op, name);
+	aws_json_append_object(op, name, text);
+}
+
+void aws_json_append(struct aws_op *op, const char *text)
+{
 	if (op->rc == 0)
-		keep(op, buf_append_char(&op->body, '}'));
+		keep(op, buf_append_str(&op->body, text));
+}
+
+void aws_json_append_object(struct aws_op *op, const char *what, struct span text)
+{
+	struct json j;
+	struct span value;
+
+	if (op->rc < 0)
+		return;
+	json_init(&j, text.ptr, text.len);
+	if (json_peek(&j) != '{')
+		aws_op_fail(op, ERR_INVALID, "%s is not a JSON object", what);
+	else if (!json_value(&j, &value) || !json_end(&j))
+		aws_op_fail(op, ERR_INVALID, "%s is not JSON at byte %zu of %zu: %s", what, (size_t)(j.p - j.start),
+			    text.len, j.error);
+	else
+		keep(op, buf_append(&op->body, value.ptr, value.len));
 }
 
 void aws_json_send(struct aws_op *op)
 {
-	if (op->rc == 0)
-		keep(op, buf_append_char(&op->body, '}'));
+	aws_json_append(op, "}");
 	aws_op_send(op, "POST", (struct span){buf_str(&op->body), op->body.len});
 }
 

@@ -20,6 +20,16 @@ void aws_json_add(struct aws_op *op, const char *name, const char *value);
 void aws_json_add_raw(struct aws_op *op, const char *name, const char *text);
 /* Adds "name":{...} of strings: name and value in turn, then NULL. */
 void aws_json_add_object(struct aws_op *op, const char *name, const char *const *members);
+/* Adds "name":text, where `text` is one JSON object of somebody else; see aws_json_append_object. */
+void aws_json_add_span(struct aws_op *op, const char *name, struct span text);
+/* For what is nested deeper: appends `text` as it is, and `s` as a string, escaped. */
+void aws_json_append(struct aws_op *op, const char *text);
+void aws_json_append_quoted(struct aws_op *op, const char *s);
+/*
+ * Appends one JSON object byte for byte, once it is known to be one: a broken one could change what the request around
+ * it means. Otherwise -ERR_INVALID with `what` it is and the byte, never contents.
+ */
+void aws_json_append_object(struct aws_op *op, const char *what, struct span text);
 void aws_json_send(struct aws_op *op);
 
 /* The answer's body; an object. New reference, NULL on failure. */

@@ -15,8 +15,9 @@
 #include "codec/digest.h"
 #include "codec/encode.h"
 
-#define TEXT_MAX (64 * 1024) /* URL and headers: a key is 3 KiB at most, a session token a few KiB */
-#define BODY_MAX (64 * 1024) /* JSON requests */
+#define TEXT_MAX (64 * 1024)	    /* URL and headers: a key is 3 KiB at most, a session token a few KiB */
+#define BODY_MAX (16 * 1024 * 1024) /* of a BatchWriteItem, the longest request that is made here */
+#define BODY_KEEP (256 * 1024)	    /* what stays allocated from one request to the next */
 #define LABEL_MAX 1024
 #define STALL_TIMEOUT_MS 30000
 #define TOTAL_TIMEOUT_MS \
@@ -393,6 +394,8 @@ static void finish(struct aws_op *op)
 	op->deferred = false;
 	if (op->rc < 0)
 		explain(op);
+	buf_reset(&op->body);
+	buf_trim(&op->body, BODY_KEEP);
 	if (a->observe)
 		a->observe(a->observe_arg, op, op->what, op->rc, op->http_status, op->duration_us);
 	op->busy = false;

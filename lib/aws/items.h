@@ -23,6 +23,8 @@ struct items_write {
 
 #define ITEMS_BATCH_MAX 25			 /* writes of one BatchWriteItem */
 #define ITEMS_BATCH_BYTES_MAX ((size_t)16 << 20) /* of its request; DynamoDB counts the JSON as sent */
+#define ITEMS_BATCH_EXTRA_BYTES ((size_t)512)	 /* room to leave in that for what is around all writes ... */
+#define ITEMS_WRITE_EXTRA_BYTES ((size_t)32)	 /* ... and around each of them */
 #define ITEMS_ITEM_BYTES_MAX ((size_t)400 << 10) /* of an item, counted as itemsize_bytes does */
 
 struct items_batch_result {
@@ -33,13 +35,21 @@ struct items_batch_result {
 
 /*
  * BatchWriteItem of `n` writes (1 to 25) to one table; two of them must not have the same key. UnprocessedItems is matched
- * to the writes by content (member order aside). A validation error concerns the whole request, and nothing was written.
+ * to the writes by content (member order aside); when one of them is the content of none, all puts (or all deletes)
+ * count as left. A validation error concerns the whole request, and nothing was written. -ERR_INVALID for writes that
+ * are no JSON objects, and for more of them than a request may hold.
  */
 void items_batch_write(struct aws_op *op, const char *table, const struct items_write *writes, size_t n,
 		       struct items_batch_result *out, aws_done_fn *done, void *arg);
-/* PutItem or DeleteItem, without a condition. */
+/* PutItem or DeleteItem, without a condition. `consumed_units` may be NULL. */
 void items_write(struct aws_op *op, const char *table, const struct items_write *w, double *consumed_units,
 		 aws_done_fn *done, void *arg);
+
+/*
+ * The `body_max` of an op that reads pages: 1 MB of items has up to nine times as many bytes of JSON ({"S":""}, counts
+ * as 1 in a list), and the last item may pass the 1 MB.
+ */
+#define ITEMS_PAGE_BYTES_MAX ((size_t)16 << 20)
 
 /* What Scan and Query share. Empty spans are not sent. */
 struct items_read {

@@ -25,7 +25,8 @@ void s3_upload_part(struct aws_op *op, struct span key, const char *upload_id, u
 		    char etag[S3_ETAG_SIZE], aws_done_fn *done, void *arg);
 /*
  * `etags` of parts 1 to n. S3 may answer 200 and an <Error> inside: that is an error here too. The object's ETag goes to
- * `etag` (may be NULL).
+ * `etag` (may be NULL); it is "" from RADOS Gateway, which does not tell it for a versioned bucket: HEAD does. After a
+ * lost answer -ERR_NOT_FOUND (NoSuchUpload) may mean that the first try was completed.
  */
 void s3_upload_complete(struct aws_op *op, struct span key, const char *upload_id, const char (*etags)[S3_ETAG_SIZE],
 			size_t n, char etag[S3_ETAG_SIZE], aws_done_fn *done, void *arg);

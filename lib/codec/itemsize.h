@@ -18,7 +18,7 @@
  */
 int itemsize_bytes(struct span item, size_t *out, struct err *e);
 
-/* Write units of an item of so many bytes: one for each KiB begun. */
+/* Write units of an item of so many bytes: one for each KiB begun, and one at least. */
 size_t itemsize_write_units(size_t bytes);
 
 #endif

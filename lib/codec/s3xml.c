@@ -1,173 +1,24 @@
 #include "codec/s3xml.h"
 
-#include <expat.h>
-#include <limits.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "codec/encode.h"
+#include "codec/s3xml_reader.h"
 
-#define KEY_MAX 1024	       /* bytes of an S3 key */
-#define TEXT_MAX (3 * KEY_MAX) /* a key with every byte percent-encoded */
-#define VERSION_ID_MAX 1024    /* Amazon S3 User Guide, "How S3 Versioning works" */
+#define VERSION_ID_MAX 1024 /* Amazon S3 User Guide, "How S3 Versioning works" */
 #define ETAG_MAX 128
+#define UPLOAD_ID_MAX 1024 /* S3 gives no bound; its own have about 130 bytes */
 #define STORAGE_CLASS_MAX 64
-#define DEPTH_MAX 64
-#define NAME_MAX_BYTES 32 /* of an element that we know */
-
-/*
- * The elements that a reader wants are known by their path of local names, "ListVersionsResult/Version/Key": the path of
- * the current element, down to PATH_LEVELS, is kept as text. Deeper elements have no path and so are passed over.
- */
-#define PATH_LEVELS 3
-
-struct reader {
-	XML_Parser parser;
-	const char *root; /* expected local name of the root, NULL: any */
-	char path[PATH_LEVELS * (NAME_MAX_BYTES + 1) + 1];
-	size_t path_len[PATH_LEVELS + 1]; /* length of the path at each depth */
-	int depth;
-	char text[TEXT_MAX];
-	size_t text_len;
-	bool text_cut;	  /* there was more */
-	bool cut_is_good; /* hand over what there is, instead of refusing it */
-	/* Called at the start of an element, with its path; may be NULL. */
-	void (*begin)(struct reader *r, const char *path);
-	/* Called at the end of one, with the text that lay directly in it. */
-	void (*end)(struct reader *r, const char *path, struct span text);
-	int rc;
-	struct err *e;
-};
-
-static void stop(struct reader *r, int rc)
-{
-	if (r->rc == 0)
-		r->rc = rc;
-	XML_StopParser(r->parser, XML_FALSE);
-}
-
-static void malformed(struct reader *r, const char *what, const char *path)
-{
-	if (r->rc == 0)
-		stop(r, err_set(r->e, ERR_CORRUPT, "S3's XML answer, byte %ld: %s%s%s%s",
-				(long)XML_GetCurrentByteIndex(r->parser), what, path ? " in <" : "", path ? path : "",
-				path ? ">" : ""));
-}
-
-static const char *local_name(const char *name)
-{
-	const char *colon = strrchr(name, ':');
-
-	return colon ? colon + 1 : name;
-}
-
-static void on_start(void *arg, const XML_Char *name, const XML_Char **attributes)
-{
-	struct reader *r = arg;
-	const char *local = local_name(name);
-	size_t len = strlen(local);
-
-	(void)attributes;
-	r->text_len = 0;
-	r->text_cut = false;
-	if (r->depth == DEPTH_MAX) {
-		malformed(r, "elements are nested too deep", NULL);
-		return;
-	}
-	if (r->depth == 0 && r->root && strcmp(local, r->root) != 0) {
-		if (r->rc == 0)
-			stop(r, err_set(r->e, ERR_CORRUPT, "S3's XML answer is a <%.40s>, not a <%s>", local, r->root));
-		return;
-	}
-	r->depth++;
-	if (r->depth > PATH_LEVELS)
-		return;
-
-	size_t at = r->path_len[r->depth - 1];
-
-	/* A longer name is none that we know; '?' is in no name, so it matches nothing. */
-	if (len > NAME_MAX_BYTES) {
-		local = "?";
-		len = 1;
-	}
-	if (at > 0)
-		r->path[at++] = '/';
-	memcpy(r->path + at, local, len);
-	r->path_len[r->depth] = at + len;
-	r->path[at + len] = '\0';
-	if (r->begin)
-		r->begin(r, r->path);
-}
-
-static void on_end(void *arg, const XML_Char *name)
-{
-	struct reader *r = arg;
-
-	(void)name;
-	/* Handlers still run for an empty element after XML_StopParser. */
-	if (r->rc != 0)
-		return;
-	if (r->depth <= PATH_LEVELS) {
-		r->path[r->path_len[r->depth]] = '\0';
-		if (r->text_cut && !r->cut_is_good)
-			malformed(r, "too long a text", r->path);
-		else
-			r->end(r, r->path, (struct span){r->text, r->text_len});
-	}
-	r->depth--;
-	r->text_len = 0;
-	r->text_cut = false;
-}
-
-static void on_text(void *arg, const XML_Char *s, int len)
-{
-	struct reader *r = arg;
-	size_t n = (size_t)len;
-
-	if (r->depth > PATH_LEVELS || r->text_cut)
-		return;
-	if (n > sizeof(r->text) - r->text_len) {
-		n = sizeof(r->text) - r->text_len;
-		r->text_cut = true;
-	}
-	memcpy(r->text + r->text_len, s, n);
-	r->text_len += n;
-}
-
-static void on_doctype(void *arg, const XML_Char *name, const XML_Char *system_id, const XML_Char *public_id,
-		       int has_internal_subset)
-{
-	(void)name, (void)system_id, (void)public_id, (void)has_internal_subset;
-	malformed(arg, "a document type declaration, which S3 never sends", NULL);
-}
-
-/* Feeds the whole document. `r` has its callbacks set and the rest zeroed. */
-static int reader_run(struct reader *r, struct span body)
-{
-	if (body.len > INT_MAX)
-		return err_set(r->e, ERR_CORRUPT, "S3's XML answer has over 2 GiB");
-	r->parser = XML_ParserCreate(NULL);
-	if (!r->parser)
-		return err_set(r->e, ERR_SYSTEM, "no memory to parse XML");
-	XML_SetUserData(r->parser, r);
-	XML_SetElementHandler(r->parser, on_start, on_end);
-	XML_SetCharacterDataHandler(r->parser, on_text);
-	XML_SetStartDoctypeDeclHandler(r->parser, on_doctype);
-	if (XML_Parse(r->parser, body.len ? body.ptr : "", (int)body.len, XML_TRUE) != XML_STATUS_OK && r->rc == 0)
-		malformed(r, XML_ErrorString(XML_GetErrorCode(r->parser)), NULL);
-	XML_ParserFree(r->parser);
-	r->parser = NULL;
-	return r->rc;
-}
 
 /* --- GetBucketVersioning --- */
 
 struct versioning_reader {
-	struct reader base; /* first: the callbacks get a pointer to it */
+	struct s3xml_reader base; /* first: the callbacks get a pointer to it */
 	enum s3xml_versioning status;
 };
 
-static void versioning_end(struct reader *r, const char *path, struct span text)
+static void versioning_end(struct s3xml_reader *r, const char *path, struct span text)
 {
 	struct versioning_reader *v = (struct versioning_reader *)r;
 
@@ -178,7 +29,7 @@ static void versioning_end(struct reader *r, const char *path, struct span text)
 	else if (span_eq_str(text, "Suspended"))
 		v->status = S3XML_VERSIONING_SUSPENDED;
 	else
-		malformed(r, "neither Enabled nor Suspended", path);
+		s3xml_reader_malformed(r, "neither Enabled nor Suspended", path);
 }
 
 int s3xml_versioning(struct span body, enum s3xml_versioning *out, struct err *e)
@@ -187,7 +38,7 @@ int s3xml_versioning(struct span body, enum s3xml_versioning *out, struct err *e
 		.base = {.root = "VersioningConfiguration", .end = versioning_end, .e = e},
 		.status = S3XML_VERSIONING_OFF, /* a bucket that never had versioning has no <Status> */
 	};
-	int rc = reader_run(&v.base, body);
+	int rc = s3xml_reader_run(&v.base, body);
 
 	if (rc == 0)
 		*out = v.status;
@@ -211,25 +62,25 @@ enum {
 };
 
 struct versions_reader {
-	struct reader base;	/* first: the callbacks get a pointer to it */
-	s3xml_version_fn *each; /* NULL in the first pass */
+	struct s3xml_reader base; /* first: the callbacks get a pointer to it */
+	s3xml_version_fn *each;	  /* NULL in the first pass */
 	void *arg;
 	bool url_encoded;
 	bool bad_if_encoded, bad_if_plain; /* a key is malformed when keys are URL-encoded, when they are not */
 	bool truncated, truncated_known;
 	struct s3xml_version v;
 	unsigned has;
-	char key[TEXT_MAX], version_id[VERSION_ID_MAX], etag[ETAG_MAX], storage_class[STORAGE_CLASS_MAX];
-	char next_key[TEXT_MAX], next_version[VERSION_ID_MAX];
+	char key[S3XML_TEXT_MAX], version_id[VERSION_ID_MAX], etag[ETAG_MAX], storage_class[STORAGE_CLASS_MAX];
+	char next_key[S3XML_TEXT_MAX], next_version[VERSION_ID_MAX];
 	size_t next_key_len, next_version_len; /* the key marker as it came, not decoded */
-	char last_key[TEXT_MAX];	       /* of the last version, as it came */
+	char last_key[S3XML_TEXT_MAX];	       /* of the last version, as it came */
 	size_t last_key_len;
 };
 
 static void take(struct versions_reader *p, const char *path, char *to, size_t max, struct span text, struct span *out)
 {
 	if (text.len > max) {
-		malformed(&p->base, "too long a text", path);
+		s3xml_reader_malformed(&p->base, "too long a text", path);
 		return;
 	}
 	memcpy(to, text.ptr, text.len);
@@ -244,9 +95,9 @@ static void take_key(struct versions_reader *p, char *to, struct span text, stru
 {
 	size_t len;
 
-	if (!encode_percent_decode(to, &len, text.ptr, text.len, true) || len > KEY_MAX)
+	if (!encode_percent_decode(to, &len, text.ptr, text.len, true) || len > S3XML_KEY_MAX)
 		p->bad_if_encoded = true;
-	if (text.len > KEY_MAX)
+	if (text.len > S3XML_KEY_MAX)
 		p->bad_if_plain = true;
 	if (!p->url_encoded) {
 		memcpy(to, text.ptr, text.len);
@@ -258,7 +109,7 @@ static void take_key(struct versions_reader *p, char *to, struct span text, stru
 static bool take_bool(struct versions_reader *p, const char *path, struct span text)
 {
 	if (!span_eq_str(text, "true") && !span_eq_str(text, "false"))
-		malformed(&p->base, "neither true nor false", path);
+		s3xml_reader_malformed(&p->base, "neither true nor false", path);
 	return span_eq_str(text, "true");
 }
 
@@ -272,7 +123,7 @@ static uint64_t take_size(struct versions_reader *p, const char *path, struct sp
 		size = size * 10 + (uint64_t)(text.ptr[i] - '0');
 	}
 	if (!good)
-		malformed(&p->base, "not a size", path);
+		s3xml_reader_malformed(&p->base, "not a size", path);
 	return size;
 }
 
@@ -282,13 +133,13 @@ static int64_t take_time(struct versions_reader *p, const char *path, struct spa
 	int64_t ms = CLOCK_UNKNOWN;
 
 	if (text.len >= sizeof(iso)) {
-		malformed(&p->base, "not a time", path);
+		s3xml_reader_malformed(&p->base, "not a time", path);
 		return ms;
 	}
 	memcpy(iso, text.ptr, text.len);
 	iso[text.len] = '\0';
 	if (strlen(iso) != text.len || !clock_parse_iso(iso, &ms))
-		malformed(&p->base, "not a time", path);
+		s3xml_reader_malformed(&p->base, "not a time", path);
 	return ms;
 }
 
@@ -328,7 +179,7 @@ static void version_member(struct versions_reader *p, const char *path, const ch
 		take(p, path, p->storage_class, sizeof(p->storage_class), text, &p->v.storage_class);
 	}
 	if (p->has & member)
-		malformed(&p->base, "given twice", path);
+		s3xml_reader_malformed(&p->base, "given twice", path);
 	p->has |= member;
 }
 
@@ -337,18 +188,19 @@ static void version_end(struct versions_reader *p, const char *path)
 	unsigned needs = p->v.is_marker ? MARKER_NEEDS : VERSION_NEEDS;
 
 	if ((p->has & needs) != needs || p->v.key.len == 0 || p->v.version_id.len == 0) {
-		malformed(&p->base, "Key, VersionId, LastModified, IsLatest, ETag or Size is missing", path);
+		s3xml_reader_malformed(&p->base, "Key, VersionId, LastModified, IsLatest, ETag or Size is missing",
+				       path);
 		return;
 	}
 	if (p->each) {
 		int rc = p->each(p->arg, &p->v);
 
 		if (rc < 0)
-			stop(&p->base, rc);
+			s3xml_reader_stop(&p->base, rc);
 	}
 }
 
-static void versions_begin(struct reader *r, const char *path)
+static void versions_begin(struct s3xml_reader *r, const char *path)
 {
 	struct versions_reader *p = (struct versions_reader *)r;
 	bool marker = strcmp(path, ROOT "/DeleteMarker") == 0;
@@ -362,12 +214,13 @@ static void versions_begin(struct reader *r, const char *path)
 static void page_end(struct versions_reader *p, const char *path)
 {
 	if (!p->truncated_known || (p->truncated && p->next_key_len == 0))
-		malformed(&p->base, "IsTruncated is missing, or true without a NextKeyMarker", path);
+		s3xml_reader_malformed(&p->base, "IsTruncated is missing, or true without a NextKeyMarker", path);
 	else if (p->url_encoded ? p->bad_if_encoded : p->bad_if_plain)
-		malformed(&p->base, "a key of over 1,024 bytes, or not URL-encoded although the page says so", path);
+		s3xml_reader_malformed(&p->base,
+				       "a key of over 1,024 bytes, or not URL-encoded although the page says so", path);
 }
 
-static void versions_end(struct reader *r, const char *path, struct span text)
+static void versions_end(struct s3xml_reader *r, const char *path, struct span text)
 {
 	static const char version[] = ROOT "/Version", marker[] = ROOT "/DeleteMarker";
 	struct versions_reader *p = (struct versions_reader *)r;
@@ -407,7 +260,7 @@ static int versions_pass(struct versions_reader *p, struct span body, bool url_e
 	p->each = each;
 	p->arg = arg;
 	p->url_encoded = url_encoded;
-	return reader_run(&p->base, body);
+	return s3xml_reader_run(&p->base, body);
 }
 
 /*
@@ -417,13 +270,13 @@ static int versions_pass(struct versions_reader *p, struct span body, bool url_e
 static int decode_marker(struct versions_reader *p, struct err *e)
 {
 	size_t len;
-	char decoded[TEXT_MAX];
+	char decoded[S3XML_TEXT_MAX];
 	struct span raw = {p->next_key, p->next_key_len};
 	bool known = encode_percent_decode(decoded, &len, p->last_key, p->last_key_len, true);
 
 	if (!p->url_encoded || (known && span_eq(raw, (struct span){decoded, len})))
-		return raw.len > KEY_MAX ? err_set(e, ERR_CORRUPT, "NextKeyMarker has over 1,024 bytes") : 0;
-	if (!encode_percent_decode(decoded, &len, raw.ptr, raw.len, true) || len > KEY_MAX)
+		return raw.len > S3XML_KEY_MAX ? err_set(e, ERR_CORRUPT, "NextKeyMarker has over 1,024 bytes") : 0;
+	if (!encode_percent_decode(decoded, &len, raw.ptr, raw.len, true) || len > S3XML_KEY_MAX)
 		return err_set(e, ERR_CORRUPT, "NextKeyMarker is not URL-encoded although the page says so");
 	memcpy(p->next_key, decoded, len);
 	p->next_key_len = len;
@@ -466,10 +319,87 @@ int s3xml_versions(struct span body, s3xml_version_fn *each, void *arg, struct s
 	return rc == 0 ? page_fill(page, &p, e) : rc;
 }
 
+/* --- CreateMultipartUpload, CompleteMultipartUpload --- */
+
+/* Of these documents one text is wanted. */
+struct text_reader {
+	struct s3xml_reader base; /* first: the callbacks get a pointer to it */
+	const char *path;
+	size_t max;
+	bool optional;
+	bool found;
+	size_t len;
+	char text[UPLOAD_ID_MAX];
+};
+
+static void text_end(struct s3xml_reader *r, const char *path, struct span text)
+{
+	struct text_reader *t = (struct text_reader *)r;
+
+	if (strcmp(path, t->path) != 0)
+		return;
+	if (t->found || (text.len == 0 && !t->optional) || text.len > t->max) {
+		s3xml_reader_malformed(r, "empty, too long or given twice", path);
+		return;
+	}
+	memcpy(t->text, text.ptr, text.len);
+	t->len = text.len;
+	t->found = true;
+}
+
+static int text_run(struct text_reader *t, struct span body, struct span *out, struct err *e)
+{
+	int rc;
+
+	t->base.end = text_end;
+	t->base.e = e;
+	rc = s3xml_reader_run(&t->base, body);
+	if (rc == 0 && !t->found && !t->optional)
+		rc = err_set(e, ERR_CORRUPT, "S3's XML answer has no <%s>", t->path);
+	*out = (struct span){t->text, t->len};
+	return rc;
+}
+
+static int append_text(struct buf *out, struct span text, const char *what, struct err *e)
+{
+	int rc = buf_append(out, text.ptr, text.len);
+
+	return rc == 0 ? 0 : err_set(e, (enum err_class) - rc, "no room for %s of %zu bytes", what, text.len);
+}
+
+int s3xml_upload_id(struct span body, struct buf *out, struct err *e)
+{
+	struct text_reader t = {
+		.base = {.root = "InitiateMultipartUploadResult"},
+		.path = "InitiateMultipartUploadResult/UploadId",
+		.max = UPLOAD_ID_MAX,
+	};
+	struct span text;
+	int rc = text_run(&t, body, &text, e);
+
+	return rc == 0 ? append_text(out, text, "an upload's id", e) : rc;
+}
+
+int s3xml_upload_etag(struct span body, struct buf *out, struct err *e)
+{
+	struct text_reader t = {
+		.base = {.root = "CompleteMultipartUploadResult"},
+		.path = "CompleteMultipartUploadResult/ETag",
+		.max = ETAG_MAX,
+		.optional = true,
+	};
+	struct span text;
+	int rc = text_run(&t, body, &text, e);
+
+	if (text.len >= 2 && text.ptr[0] == '"' && text.ptr[text.len - 1] == '"')
+		text = (struct span){text.ptr + 1, text.len - 2};
+	return rc == 0 ? append_text(out, text, "an ETag", e) : rc;
+}
+
 /* --- Error --- */
 
 struct error_reader {
-	struct reader base; /* first: the callbacks get a pointer to it */
+	struct s3xml_reader base; /* first: the callbacks get a pointer to it */
 	struct buf *code, *message, *request_id;
 	bool has_code;
 };
@@ -484,7 +414,7 @@ static void append_cut(struct buf *out, struct span text)
 	(void)buf_append(out, text.ptr, text.len);
 }
 
-static void error_end(struct reader *r, const char *path, struct span text)
+static void error_end(struct s3xml_reader *r, const char *path, struct span text)
 {
 	struct error_reader *x = (struct error_reader *)r;
 
@@ -513,7 +443,7 @@ bool s3xml_error(struct span body, struct buf *code, struct buf *message, struct
 
 	for (size_t i = 0; i < 3; i++)
 		before[i] = outs[i] ? outs[i]->len : 0;
-	(void)reader_run(&x.base, body); /* a body that was cut short may still name its code */
+	(void)s3xml_reader_run(&x.base, body); /* a body that was cut short may still name its code */
 	if (x.has_code)
 		return true;
 	for (size_t i = 0; i < 3; i++) {

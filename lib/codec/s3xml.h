@@ -1,7 +1,8 @@
 /*
  * s3xml: the XML answers of S3, read with expat (Amazon S3 API Reference: ListObjectVersions, GetBucketVersioning,
- * "Error responses").
+ * CreateMultipartUpload, CompleteMultipartUpload, "Error responses").
  *
+ * Blanks ahead of a document are passed over: S3 sends them while a CompleteMultipartUpload takes its time.
  * Namespaces, prefixes and unknown elements are passed over. A document type declaration, and so every entity that is
  * not XML's own, is refused. Every string in a result is capped; a malformed document is -ERR_CORRUPT.
  */
@@ -48,6 +49,14 @@ typedef int s3xml_version_fn(void *arg, const struct s3xml_version *v);
  * malformed; NextVersionIdMarker may be missing.
  */
 int s3xml_versions(struct span body, s3xml_version_fn *each, void *arg, struct s3xml_page *page, struct err *e);
+
+/*
+ * CreateMultipartUpload's UploadId, which must be there, and CompleteMultipartUpload's ETag (without quotes), which RADOS
+ * Gateway leaves empty in a versioned bucket: then nothing is appended. -ERR_CORRUPT for another document (look for an
+ * <Error> with s3xml_error first) and a text that is too long for S3; errors of buf_append.
+ */
+int s3xml_upload_id(struct span body, struct buf *out, struct err *e);
+int s3xml_upload_etag(struct span body, struct buf *out, struct err *e);
 
 /*
  * <Error>, or STS's <ErrorResponse> around one: code, message and request id appended to buffers of the caller (each may

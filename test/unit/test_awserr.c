@@ -89,6 +89,20 @@ static void test_codes(void **state)
 		{301, "PermanentRedirect", ERR_INVALID, false},
 		{400, "AuthorizationHeaderMalformed", ERR_INVALID, false},
 		{307, "TemporaryRedirect", ERR_RETRY, false},
+		{400, "TransactionConflictException", ERR_RETRY, false},
+		{400, "ItemCollectionSizeLimitExceededException", ERR_LIMIT, false},
+		{400, "ImportConflictException", ERR_CONFLICT, false},
+		{400, "ImportNotFoundException", ERR_NOT_FOUND, false},
+		{404, "NoSuchUpload", ERR_NOT_FOUND, false},
+		{400, "EntityTooSmall", ERR_INVALID, false},
+		{400, "EntityTooLarge", ERR_INVALID, false},
+		{400, "InvalidPart", ERR_INVALID, false},
+		{400, "InvalidPartOrder", ERR_INVALID, false},
+		/* CompleteMultipartUpload's errors may come with 200 */
+		{200, "InvalidPart", ERR_INVALID, false},
+		{200, "EntityTooSmall", ERR_INVALID, false},
+		{200, "InternalError", ERR_RETRY, true},
+		{200, "SlowDown", ERR_THROTTLE, false},
 	};
 
 	(void)state;

@@ -1,0 +1,61 @@
+#include "cover.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "cli.h"
+#include "watermark.h"
+
+static bool is_latest(const char *text)
+{
+	return strcmp(text, "latest") == 0;
+}
+
+int cover_parse(const char *option, const char *text, int64_t *at_ms)
+{
+	if (is_latest(text) || when_parse(text, clock_wall_ms(), at_ms))
+		return 0;
+	return cli_usage("%s %s: allowed are " COVER_ALLOWED, option, text);
+}
+
+/* `w` is NULL when there is no watermark.json. */
+static int judge(const struct session *s, const struct options *o, const struct watermark *w, int64_t at_ms)
+{
+	char why[300], iso[CLOCK_ISO_SIZE];
+	if (w != NULL && watermark_covers(w, at_ms, why, sizeof(why)))
+		return 0;
+	if (w == NULL)
+		snprintf(why, sizeof(why), "there is no %swatermark.json to tell what is complete", s->meta_path);
+	clock_iso(iso, at_ms);
+	if (o->force) {
+		cli_say("warning: table %s at %s may lack changes: %s", o->table, iso, why);
+		return 0;
+	}
+	cli_say("table %s at %s is not known for certain: %s; take another time (latest is the last that is complete), "
+		"or give --force",
+		o->table, iso, why);
+	return EX_DATAERR;
+}
+
+int cover_check(struct session *s, const struct options *o, const char *option, const char *text, int64_t *at_ms)
+{
+	struct watermark w;
+	struct err e;
+	bool exists;
+	int code;
+	if (watermark_load(s, s->meta_path, &w, &exists, &e) < 0)
+		return cli_fail(&e);
+	if (is_latest(text) && exists)
+		*at_ms = w.complete_ms;
+	if (is_latest(text) && (!exists || w.complete_ms == CLOCK_UNKNOWN)) {
+		cli_say("%s latest: nothing is known to be complete for table %s; name a time, and --force", option,
+			o->table);
+		code = EX_DATAERR;
+	} else {
+		code = judge(s, o, exists ? &w : NULL, *at_ms);
+	}
+	if (exists)
+		watermark_fini(&w);
+	return code;
+}
