@@ -43,6 +43,18 @@ static void summary(const struct diff_plan *p, int64_t began_mono_ms)
 		cli_say("%llu items could not be compared; they are named above", (unsigned long long)p->missing);
 }
 
+/* Differences that nobody could read were not told. */
+static int tell_result(const struct diff_plan *p)
+{
+	if (fflush(stdout) != 0) {
+		cli_say("standard output could not be written");
+		return EX_IOERR;
+	}
+	if (p->missing > 0)
+		return CLI_INCOMPLETE;
+	return p->rows.added + p->rows.changed + p->rows.removed > 0 ? DIFFERENT : 0;
+}
+
 static int run(struct diff_plan *p)
 {
 	int64_t began_mono_ms = clock_mono_ms();
@@ -56,9 +68,7 @@ static int run(struct diff_plan *p)
 		return EX_NOINPUT;
 	}
 	summary(p, began_mono_ms);
-	if (p->missing > 0)
-		return CLI_INCOMPLETE;
-	return p->rows.added + p->rows.changed + p->rows.removed > 0 ? DIFFERENT : 0;
+	return tell_result(p);
 }
 
 static int check_usage(const struct options *o, struct diff_plan *p)

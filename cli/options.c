@@ -50,6 +50,7 @@ static const struct definition {
 	{"to-file", TEXT(to_file), OPTIONS_RESTORE},
 	{"to-table", TEXT(to_table), OPTIONS_RESTORE},
 	{"to-region", TEXT(to_region), OPTIONS_RESTORE},
+	{"via-import", TEXT(via_import), OPTIONS_RESTORE},
 	{"in-place", FLAG(in_place), OPTIONS_RESTORE},
 	{"rate", TEXT(rate), OPTIONS_RESTORE},
 	{"resume", FLAG(resume), OPTIONS_RESTORE},

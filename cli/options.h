@@ -21,7 +21,7 @@ struct options {
 	/* what of it */
 	char *table, *key, *key_value, *key_range, *hash, *tenant, *prefix, *at, *with, *at_seq, *since, *limit;
 	/* what to do with it */
-	char *output, *to, *format, *to_file, *to_table, *to_region, *rate, *journal;
+	char *output, *to, *format, *to_file, *to_table, *to_region, *via_import, *rate, *journal;
 	bool in_place, resume, dry_run;
 	bool diff, size, detail;
 	bool first, last, force, accept, yes;

@@ -41,6 +41,7 @@ json_t *restore_what(const struct session *s, const struct options *o)
 		{"--to-file", o->to_file},
 		{"--to-table", o->to_table},
 		{"--to-region", o->to_region},
+		{"--via-import", o->via_import},
 		{"--in-place", o->in_place ? "yes" : NULL},
 	};
 	json_t *what = json_object();

@@ -41,6 +41,8 @@ int restore_to_file(const struct restore_plan *p, struct restore_figures *out);
 int restore_to_table(const struct restore_plan *p, struct restore_figures *out);
 /* Makes a table equal to the state. */
 int restore_in_place(const struct restore_plan *p, struct restore_figures *out);
+/* Into a table that DynamoDB's import makes from a snapshot. */
+int restore_by_import(const struct restore_plan *p, struct restore_figures *out);
 /* Says what it would take. */
 int restore_dry(const struct restore_plan *p, struct restore_figures *out);
 

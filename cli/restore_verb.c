@@ -24,6 +24,9 @@ const char restore_help[] =
 	"      --to-table NAME        a table, made from the saved definition when it is not there; it must be empty\n"
 	"      --to-table NAME --in-place   an existing table: puts what differs, deletes what came after TIME,\n"
 	"                             and leaves alone what the backup knows nothing of\n"
+	"      --to-table NAME --via-import s3://BUCKET/PREFIX/   a new table that DynamoDB imports from a snapshot "
+	"which\n"
+	"                             is written there: for what is too large to be written item by item\n"
 	"      --to-file FILE         one item a line, as {\"Item\":{...}}; must not exist; - is standard output\n"
 	"\n"
 	"Which items:\n"
@@ -67,6 +70,8 @@ static int run_kind(const struct restore_plan *p, struct restore_figures *f)
 		return restore_dry(p, f);
 	if (o->to_file != NULL)
 		return restore_to_file(p, f);
+	if (o->via_import != NULL)
+		return restore_by_import(p, f);
 	return o->in_place ? restore_in_place(p, f) : restore_to_table(p, f);
 }
 
@@ -102,6 +107,11 @@ static int check_target(const struct options *o)
 		return cli_usage("restore: --to-file goes without --to-table, --in-place, --to-region and --rate");
 	if (o->to_file != NULL && strcmp(o->to_file, "-") == 0 && (o->resume || o->json))
 		return cli_usage("restore: --to-file - goes without --resume and --output json");
+	if (o->via_import != NULL && (o->to_table == NULL || o->in_place || o->resume || o->rate != NULL))
+		return cli_usage(
+			"restore: --via-import needs --to-table, and goes without --in-place, --resume and --rate");
+	if (o->via_import != NULL && strncmp(o->via_import, "s3://", 5) != 0)
+		return cli_usage("--via-import %s: s3://BUCKET/PREFIX/, where the snapshot is written", o->via_import);
 	if (o->dry_run && o->resume)
 		return cli_usage("restore: --dry-run goes without --resume");
 	return 0;

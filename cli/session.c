@@ -191,8 +191,7 @@ bool session_look(struct session *s)
 	return s->stop;
 }
 
-/* Sleeps until a signal comes. */
-static void pause_ms(struct session *s, int ms)
+void session_pause(struct session *s, int ms)
 {
 	while (ms > 0 && !session_look(s)) {
 		int step = ms < 100 ? ms : 100;
@@ -201,18 +200,23 @@ static void pause_ms(struct session *s, int ms)
 	}
 }
 
-/* Waits for the request under way. 0 when it succeeded, 1 when it is to be started again, or its error. */
+int session_settle(struct session *s, struct aws_op *op, unsigned attempt)
+{
+	int rc = aws_wait(op, &s->stop);
+	int wait_ms = rc < 0 ? session_retry_ms(&op->err, attempt) : 0;
+	if (rc == 0 || wait_ms < 0 || s->stop)
+		return rc;
+	session_pause(s, wait_ms);
+	return s->stop ? rc : 1;
+}
+
+/* The same for the session's own requests, whose last error is handed out. */
 static int settle(struct session *s, unsigned attempt, struct err *e)
 {
-	int rc = aws_wait(&s->op, &s->stop);
-	if (rc == 0)
-		return 0;
-	int wait_ms = session_retry_ms(&s->op.err, attempt);
-	*e = s->op.err;
-	if (wait_ms < 0 || s->stop)
-		return rc;
-	pause_ms(s, wait_ms);
-	return s->stop ? rc : 1;
+	int rc = session_settle(s, &s->op, attempt);
+	if (rc != 0)
+		*e = s->op.err;
+	return rc;
 }
 
 int session_get(struct session *s, const char *key, struct buf *out, bool *exists, struct err *e)

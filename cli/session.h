@@ -40,6 +40,14 @@ bool session_look(struct session *s);
 /* Should the failure in `e`, the `attempt`-th, be tried again? The wait in ms, or -1. */
 int session_retry_ms(const struct err *e, unsigned attempt);
 
+/* Sleeps, but a signal ends it. Not from a callback of the loop. */
+void session_pause(struct session *s, int ms);
+/*
+ * Waits for the request under way on `op`, the `attempt`-th of its kind, which was started with done = NULL. 0 when it
+ * succeeded; 1, after a wait, when it is to be started again; or its error, which op->err tells.
+ */
+int session_settle(struct session *s, struct aws_op *op, unsigned attempt);
+
 /*
  * GET of an object of the bucket, tried again when that can help; the body is appended to `out`. *exists tells whether it
  * is there. 0 or a negative error.

@@ -15,27 +15,9 @@
 #define PATIENCE_MS 1800000
 #define SAY_EVERY_MS 60000
 
-/* Sleeps until a signal comes. */
-static void pause_ms(const struct target *t, int64_t ms)
-{
-	struct session *s = t->options.session;
-	while (ms > 0 && !session_look(s)) {
-		int64_t step = ms < 100 ? ms : 100;
-		usleep((useconds_t)step * 1000);
-		ms -= step;
-	}
-}
-
-/* Waits for the request under way. 0 when it succeeded, 1 when it is to be started again, or its error, in t->op.err. */
 static int settle(struct target *t, unsigned attempt)
 {
-	struct session *s = t->options.session;
-	int rc = aws_wait(&t->op, &s->stop);
-	int wait_ms = rc < 0 ? session_retry_ms(&t->op.err, attempt) : 0;
-	if (rc == 0 || wait_ms < 0 || s->stop)
-		return rc;
-	pause_ms(t, wait_ms);
-	return s->stop ? rc : 1;
+	return session_settle(t->options.session, &t->op, attempt);
 }
 
 static int describe(struct target *t, struct table_description *d)
@@ -121,7 +103,8 @@ static int describe_again(struct target *t, struct table_description *d)
 
 static int wait_until_ready(struct target *t, struct table_description *d)
 {
-	int64_t since_ms = clock_mono_ms(), said_ms = 0, poll_ms = POLL_MIN_MS;
+	int64_t since_ms = clock_mono_ms(), said_ms = 0;
+	int poll_ms = POLL_MIN_MS;
 	char why[300];
 	int code = 0;
 	while (code == 0 && is_being_made(t, d, why, sizeof(why))) {
@@ -133,7 +116,7 @@ static int wait_until_ready(struct target *t, struct table_description *d)
 			return EX_UNAVAILABLE;
 		}
 		tell_waiting(t, why, since_ms, &said_ms);
-		pause_ms(t, poll_ms);
+		session_pause(t->options.session, poll_ms);
 		poll_ms = 2 * poll_ms < POLL_MAX_MS ? 2 * poll_ms : POLL_MAX_MS;
 		code = describe_again(t, d);
 	}
@@ -334,6 +317,23 @@ static int turn_ttl_on(struct target *t, const char *attribute)
 		}
 	} while (rc > 0);
 	return rc;
+}
+
+int target_enable_stream(struct target *t)
+{
+	unsigned attempt = 1;
+	int rc;
+	do {
+		table_enable_stream(&t->op, t->options.table, NULL, NULL);
+		rc = settle(t, attempt++);
+	} while (rc > 0);
+	if (rc == 0)
+		return 0;
+	cli_say("%s", t->op.err.message);
+	cli_say("turn on the stream of table %s by hand: aws dynamodb update-table --table-name %s "
+		"--stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES",
+		t->options.table, t->options.table);
+	return CLI_INCOMPLETE;
 }
 
 int target_finish(struct target *t)

@@ -38,6 +38,8 @@ struct target {
  * target_close in every case.
  */
 int target_prepare(struct target *t, const struct target_options *o);
+/* Turns on its stream, of new and old images. Returns 0, or CLI_INCOMPLETE after saying what is left to do. */
+int target_enable_stream(struct target *t);
 /*
  * After the items are written: turns on the time to live that the backup's table had, when this restore made the table
  * (sooner, DynamoDB might delete what is being written). Returns 0, or CLI_INCOMPLETE after saying what is left to do.

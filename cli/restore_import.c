@@ -1,0 +1,257 @@
+/*
+ * restore_import: a restore into a new table by DynamoDB's own import: a snapshot is written to S3, and ImportTable makes
+ * the table from it. For tables that are too large to be written item by item.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "aws/import.h"
+#include "aws/table.h"
+#include "base/clock.h"
+#include "cli.h"
+#include "codec/digest.h"
+#include "codec/encode.h"
+#include "restore.h"
+#include "restore_aws.h"
+#include "schema.h"
+#include "snapshot.h"
+#include "table_spec.h"
+#include "target.h"
+
+#define POLL_MIN_MS 200
+#define POLL_MAX_MS 20000
+#define SAY_EVERY_MS 60000
+#define ANSWER_MAX ((size_t)1 << 20)
+#define TOKEN_SIZE 33
+
+struct by_import {
+	const struct restore_plan *plan;
+	struct aws *aws;
+	struct schema schema;
+	struct table_spec spec;
+	struct aws_op op;
+	bool open;
+};
+
+static int look(struct by_import *b, unsigned *attempt)
+{
+	return session_settle(b->plan->session, &b->op, (*attempt)++);
+}
+
+/* A destination in S3, in its two parts; the key begins behind it. */
+static const char *bucket_of(const char *url, char out[static 64])
+{
+	const char *name = url + strlen("s3://");
+	size_t len = strcspn(name, "/");
+	snprintf(out, 64, "%.*s", (int)len, name);
+	return out;
+}
+
+/* Before hours of writing a snapshot: a table of that name cannot be imported into. */
+static int check_absent(struct by_import *b)
+{
+	struct table_description d = {0};
+	const char *table = restore_target_name(b->plan);
+	unsigned attempt = 1;
+	int rc;
+	do {
+		table_describe(&b->op, table, &d, NULL, NULL);
+		rc = look(b, &attempt);
+	} while (rc > 0);
+	table_description_fini(&d);
+	if (rc == -ERR_NOT_FOUND)
+		return 0;
+	if (rc < 0)
+		return cli_fail(&b->op.err);
+	cli_say("table %s exists; an import makes a new one: name another, or restore without --via-import", table);
+	return EX_CANTCREAT;
+}
+
+static int make_spec(struct by_import *b)
+{
+	struct err e;
+	const char *table = restore_target_name(b->plan);
+	if (b->schema.table == NULL) {
+		cli_say("the backup has no table.json that tells how to make table %s; make it by hand, and restore "
+			"without --via-import",
+			table);
+		return EX_NOINPUT;
+	}
+	if (table_spec_import(b->schema.table, table, b->aws->region, &b->spec, &e) == 0)
+		return 0;
+	cli_say("table.json of the backup is damaged: %s", e.message);
+	return EX_DATAERR;
+}
+
+/* The same snapshot into the same table is the same import: a lost answer does not make two. */
+static void make_token(const struct by_import *b, const char *data, char token[TOKEN_SIZE])
+{
+	uint8_t hash[DIGEST_SHA256_SIZE];
+	char text[2048];
+	int n = snprintf(text, sizeof(text), "%s %s", data, restore_target_name(b->plan));
+	digest_sha256(hash, text, (size_t)n < sizeof(text) ? (size_t)n : sizeof(text) - 1);
+	encode_hex(token, hash, (TOKEN_SIZE - 1) / 2);
+	token[TOKEN_SIZE - 1] = '\0';
+}
+
+static int begin(struct by_import *b, const char *data, struct import_description *d)
+{
+	char token[TOKEN_SIZE], bucket[64];
+	unsigned attempt = 1;
+	int rc;
+	make_token(b, data, token);
+	do {
+		import_table(&b->op, bucket_of(b->plan->options->via_import, bucket), data, b->spec.request, token, d,
+			     NULL, NULL);
+		rc = look(b, &attempt);
+	} while (rc > 0);
+	if (rc == 0)
+		return 0;
+	cli_say("the snapshot is whole, but its import did not begin");
+	return cli_fail(&b->op.err);
+}
+
+static void tell(const struct import_description *d, int64_t since_ms, int64_t *said_ms)
+{
+	bool terminal = isatty(STDERR_FILENO) == 1;
+	int64_t now_ms = clock_mono_ms();
+	if (!terminal && *said_ms != 0 && now_ms - *said_ms < SAY_EVERY_MS)
+		return;
+	*said_ms = now_ms;
+	fprintf(stderr, "%simporting: %llu items in %lld s%s",
+		terminal ? "\r\033[K" : "ddb-streamctl: ", (unsigned long long)d->imported_items,
+		(long long)(now_ms - since_ms) / 1000, terminal ? "" : "\n");
+}
+
+static int describe(struct by_import *b, const char *arn, struct import_description *d)
+{
+	struct import_description next = {0};
+	unsigned attempt = 1;
+	int rc;
+	do {
+		import_describe(&b->op, arn, &next, NULL, NULL);
+		rc = look(b, &attempt);
+	} while (rc > 0);
+	if (rc < 0)
+		return rc;
+	import_description_fini(d);
+	*d = next;
+	return 0;
+}
+
+static int follow(struct by_import *b, struct import_description *d)
+{
+	int64_t since_ms = clock_mono_ms(), said_ms = 0;
+	int poll_ms = POLL_MIN_MS, rc = 0;
+	char *arn = strdup(d->arn);
+	while (rc == 0 && arn != NULL && !b->plan->session->stop &&
+	       (d->status == IMPORT_IN_PROGRESS || d->status == IMPORT_CANCELLING ||
+		d->status == IMPORT_STATUS_UNKNOWN)) {
+		tell(d, since_ms, &said_ms);
+		session_pause(b->plan->session, poll_ms);
+		poll_ms = 2 * poll_ms < POLL_MAX_MS ? 2 * poll_ms : POLL_MAX_MS;
+		rc = describe(b, arn, d);
+	}
+	if (said_ms != 0 && isatty(STDERR_FILENO) == 1)
+		fputs("\r\033[K", stderr);
+	if (rc < 0 || b->plan->session->stop)
+		cli_say("the import goes on without this program: aws dynamodb describe-import --import-arn %s",
+			arn ? arn : "");
+	free(arn);
+	if (rc < 0)
+		return cli_fail(&b->op.err);
+	return b->plan->session->stop ? EX_TEMPFAIL : 0;
+}
+
+/* What an import leaves out, as far as it can be given to a table afterwards. */
+static int finish(struct by_import *b)
+{
+	struct target t;
+	const struct target_options to = {
+		.session = b->plan->session,
+		.aws = b->aws,
+		.table = restore_target_name(b->plan),
+		.schema = &b->schema,
+		.must_exist = true,
+		.may_have_items = true,
+		.made_before = true,
+	};
+	int code = target_prepare(&t, &to);
+	if (code == 0 && b->spec.lacks_stream)
+		code = target_enable_stream(&t);
+	if (code == 0)
+		code = target_finish(&t);
+	target_close(&t);
+	return code;
+}
+
+static int import(struct by_import *b, const struct snapshot *sn, struct restore_figures *out)
+{
+	const struct export_figures *f = export_figures(sn->export);
+	struct import_description d = {0};
+	int code = begin(b, export_data(sn->export), &d);
+	if (code == 0)
+		code = follow(b, &d);
+	if (code == 0 && (d.status != IMPORT_COMPLETED || d.errors > 0 || d.imported_items != f->items)) {
+		cli_say("the import of %s ended %s with %llu of %llu items and %llu errors%s%s%s%s", d.arn,
+			d.status == IMPORT_COMPLETED ? "complete" : "incomplete", (unsigned long long)d.imported_items,
+			(unsigned long long)f->items, (unsigned long long)d.errors, d.failure_code ? ": " : "",
+			d.failure_code ? d.failure_code : "", d.failure_message ? ": " : "",
+			d.failure_message ? d.failure_message : "");
+		code = d.status == IMPORT_COMPLETED ? CLI_INCOMPLETE : EX_UNAVAILABLE;
+	}
+	out->items = d.imported_items;
+	out->bytes = f->bytes;
+	out->missing = sn->missing;
+	import_description_fini(&d);
+	for (size_t i = 0; i < b->spec.nnotes; i++)
+		cli_say("table %s is made %s", restore_target_name(b->plan), b->spec.notes[i]);
+	int finished = code == 0 || code == CLI_INCOMPLETE ? finish(b) : 0;
+	return code != 0 ? code : finished;
+}
+
+static int write_and_import(struct by_import *b, struct restore_figures *out)
+{
+	const struct restore_plan *p = b->plan;
+	struct snapshot sn = {.session = p->session, .narrow = p->narrow, .at = p->at, .since_ms = p->since_ms};
+	const struct export_options eo = {
+		.to = p->options->via_import,
+		.table_name = p->options->table,
+		.table_arn = json_string_value(json_object_get(b->schema.table, "TableArn")),
+		.table_id = json_string_value(json_object_get(b->schema.table, "TableId")),
+		.at_ms = p->at.ms,
+		.start_ms = clock_wall_ms(),
+		.seed = (uint64_t)clock_wall_ms(),
+	};
+	int code = snapshot_write(&sn, &eo);
+	if (code == 0)
+		code = import(b, &sn, out);
+	snapshot_close(&sn);
+	return code;
+}
+
+int restore_by_import(const struct restore_plan *p, struct restore_figures *out)
+{
+	struct by_import b = {.plan = p};
+	struct restore_aws ra;
+	struct err e;
+	int code = restore_aws_open(&ra, p);
+	if (code != 0)
+		return code;
+	b.aws = ra.aws;
+	b.open = aws_op_init(&b.op, b.aws, ANSWER_MAX, &e) == 0;
+	code = b.open ? schema_load(p->session, &b.schema) : cli_fail(&e);
+	if (code == 0)
+		code = make_spec(&b);
+	if (code == 0)
+		code = check_absent(&b);
+	if (code == 0)
+		code = write_and_import(&b, out);
+	table_spec_fini(&b.spec);
+	schema_fini(&b.schema);
+	if (b.open)
+		aws_op_fini(&b.op, NULL);
+	restore_aws_close(&ra, p);
+	return code;
+}
