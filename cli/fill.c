@@ -6,11 +6,12 @@
 
 #define KEYS_MAX ((size_t)64 << 10)
 
-struct write {
+struct fill_write {
 	struct writer_job job;
 	struct fill *fill;
 	struct state_item *item;
 	struct buf keys; /* of a delete */
+	LIST_ENTRY(fill_write) link;
 };
 
 static void no_memory(struct fill *f)
@@ -35,6 +36,13 @@ void fill_missing(struct fill *f, struct state_item *si, const char *problem)
 	fill_skip(f, si);
 }
 
+static void free_write(struct fill_write *w)
+{
+	LIST_REMOVE(w, link);
+	buf_fini(&w->keys);
+	free(w);
+}
+
 static void count(struct fill *f, const struct writer_job *j)
 {
 	if (j->write.remove) {
@@ -47,13 +55,12 @@ static void count(struct fill *f, const struct writer_job *j)
 
 static void on_written(struct writer_job *j, int rc, const struct err *e)
 {
-	struct write *w = (struct write *)j;
+	struct fill_write *w = (struct fill_write *)j;
 	struct fill *f = w->fill;
 	struct state_item *si = w->item;
 	if (rc == 0)
 		count(f, j);
-	buf_fini(&w->keys);
-	free(w);
+	free_write(w);
 	if (rc == -ERR_INVALID || rc == -ERR_LIMIT) {
 		fill_missing(f, si, e->message);
 		return;
@@ -65,21 +72,22 @@ static void on_written(struct writer_job *j, int rc, const struct err *e)
 		fill_skip(f, si);
 }
 
-static struct write *new_write(struct fill *f, struct state_item *si, bool remove)
+static struct fill_write *new_write(struct fill *f, struct state_item *si, bool remove)
 {
-	struct write *w = calloc(1, sizeof(*w));
+	struct fill_write *w = calloc(1, sizeof(*w));
 	if (w == NULL) {
 		no_memory(f);
 		return NULL;
 	}
-	*w = (struct write){.job = {.write = {.remove = remove}, .done = on_written}, .fill = f, .item = si};
+	*w = (struct fill_write){.job = {.write = {.remove = remove}, .done = on_written}, .fill = f, .item = si};
 	buf_init(&w->keys, KEYS_MAX);
+	LIST_INSERT_HEAD(&f->writes, w, link);
 	return w;
 }
 
 void fill_put(struct fill *f, struct state_item *si)
 {
-	struct write *w = new_write(f, si, false);
+	struct fill_write *w = new_write(f, si, false);
 	if (w == NULL)
 		return;
 	w->job.write.attributes = (struct span){buf_str(&si->at[0].body), si->at[0].body.len};
@@ -88,11 +96,11 @@ void fill_put(struct fill *f, struct state_item *si)
 
 void fill_delete(struct fill *f, struct state_item *si, struct span keys)
 {
-	struct write *w = new_write(f, si, true);
+	struct fill_write *w = new_write(f, si, true);
 	if (w == NULL)
 		return;
 	if (buf_append(&w->keys, keys.ptr, keys.len) < 0) {
-		free(w);
+		free_write(w);
 		no_memory(f);
 		return;
 	}
@@ -163,5 +171,7 @@ void fill_fini(struct fill *f)
 	if (f->writer != NULL)
 		writer_free(f->writer);
 	f->writer = NULL;
+	while (!LIST_EMPTY(&f->writes))
+		free_write(LIST_FIRST(&f->writes));
 	state_fini(&f->state);
 }

@@ -5,10 +5,14 @@
 #ifndef DDB_CLI_FILL_H
 #define DDB_CLI_FILL_H
 
+#include <sys/queue.h>
+
 #include "progress.h"
 #include "restore.h"
 #include "state.h"
 #include "writer.h"
+
+struct fill_write;
 
 struct fill {
 	const struct restore_plan *plan;
@@ -16,6 +20,7 @@ struct fill {
 	struct state state;
 	struct writer *writer;
 	struct progress progress;
+	LIST_HEAD(fill_writes, fill_write) writes; /* that the writer has not answered yet */
 };
 
 /*

@@ -83,6 +83,9 @@ static int run(const struct restore_plan *p)
 		return code;
 	if (p->options->json && !p->options->dry_run)
 		report_json(p, &f);
+	else if (p->options->in_place && !p->options->dry_run)
+		cli_say("table %s: %llu items put, %llu deleted, %llu were equal", restore_target_name(p),
+			(unsigned long long)f.items, (unsigned long long)f.removed, (unsigned long long)f.same);
 	if (f.unknown > 0)
 		cli_say("%llu items of table %s are not in the backup at all, and were left as they are",
 			(unsigned long long)f.unknown, restore_target_name(p));
