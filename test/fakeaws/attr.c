@@ -1,13 +1,18 @@
 #include "attr.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "attr_measure.h"
 #include "digest.h"
 #include "mem.h"
 #include "uri.h"
 
 #define S3_KEY_MAX 1024
+#define HASH_BYTES_MAX ((size_t)2048)
+#define RANGE_BYTES_MAX ((size_t)1024)
 
 static int compare_text(const void *a, const void *b)
 {
@@ -48,7 +53,7 @@ static const char *check_scalar(char type, const json_t *v)
 		return "The parameter cannot be converted to a numeric value";
 	if (type == 'B' && !is_base64(json_string_value(v)))
 		return "The binary value is not base64";
-	return NULL;
+	return type == 'N' ? attr_number_check(json_string_value(v)) : NULL;
 }
 
 static const char *check_set(char type, const json_t *v)
@@ -161,26 +166,83 @@ void attr_canonical(struct buf *out, const json_t *attributes)
 	free(names);
 }
 
-static bool take_key(json_t *keys, const json_t *item, const char *name, char type)
+/* Room for the last reason that names an attribute; the server has one thread. */
+static char reason[1024];
+
+static const char *because(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+static const char *because(const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(reason, sizeof(reason), fmt, args);
+	va_end(args);
+	return reason;
+}
+
+static const char *check_key(const json_t *v, const char *name, char type, size_t max_bytes)
 {
 	const char t[2] = {type, '\0'};
-	json_t *v = json_object_get(item, name);
+	const char *got = json_object_iter_key(json_object_iter((json_t *)v));
+	const json_t *inner = json_object_get(v, t);
 
-	if (!json_is_object(v) || json_object_size(v) != 1 || !json_is_string(json_object_get(v, t)))
-		return false;
-	json_object_set(keys, name, v);
-	return true;
+	if (!v)
+		return because("One or more parameter values were invalid: Missing the key %s in the item", name);
+	if (!json_is_string(inner))
+		return because("One or more parameter values were invalid: Type mismatch for key %s expected: %s "
+			       "actual: %s",
+			       name, t, got ? got : "");
+	if (json_string_length(inner) == 0)
+		return because("One or more parameter values are not valid. The AttributeValue for a key attribute "
+			       "cannot contain an empty %s value. Key: %s",
+			       type == 'B' ? "binary" : "string", name);
+	if (type != 'N' && attr_value_bytes(v) > max_bytes)
+		return because("One or more parameter values were invalid: %s has exceeded the maximum size limit of "
+			       "%zu bytes",
+			       max_bytes == HASH_BYTES_MAX ? "Size of hashkey" : "Aggregated size of all range keys",
+			       max_bytes);
+	return NULL;
 }
 
 json_t *attr_keys(const struct table *t, const json_t *item, const char **why)
 {
+	const char *const names[2] = {t->hash_name, t->range_name};
+	const char types[2] = {t->hash_type, t->range_type};
 	json_t *keys = json_object();
 
-	if (take_key(keys, item, t->hash_name, t->hash_type) &&
-	    (!t->range_name || take_key(keys, item, t->range_name, t->range_type)))
-		return keys;
-	json_decref(keys);
-	*why = "One or more parameter values were invalid: Missing the key, or Type mismatch for key, in the item";
+	for (int i = 0; i < 2 && names[i]; i++) {
+		json_t *v = json_object_get(item, names[i]);
+		const char *wrong = check_key(v, names[i], types[i], i ? RANGE_BYTES_MAX : HASH_BYTES_MAX);
+		if (wrong) {
+			*why = wrong;
+			json_decref(keys);
+			return NULL;
+		}
+		json_object_set(keys, names[i], v);
+	}
+	return keys;
+}
+
+const char *attr_check_indexes(const struct table *t, const json_t *item)
+{
+	for (size_t i = 0; i < t->nindexes; i++) {
+		const struct index *x = &t->indexes[i];
+		for (int k = 0; k < 2 && x->names[k]; k++) {
+			const char type[2] = {x->types[k], '\0'};
+			const json_t *v = json_object_get(item, x->names[k]), *inner = json_object_get(v, type);
+			if (v && !inner)
+				return because("One or more parameter values were invalid: Type mismatch for Index Key "
+					       "%s Expected: %s Actual: %s IndexName: %s",
+					       x->names[k], type, json_object_iter_key(json_object_iter((json_t *)v)),
+					       x->name);
+			if (v && json_string_length(inner) == 0)
+				return because(
+					"One or more parameter values are not valid. A value specified for a "
+					"secondary index key is not supported. The AttributeValue for a key "
+					"attribute cannot contain an empty %s value. IndexName: %s, IndexKey: %s",
+					*type == 'B' ? "binary" : "string", x->name, x->names[k]);
+		}
+	}
 	return NULL;
 }
 

@@ -15,8 +15,10 @@
 const char *attr_check(const json_t *attributes);
 /* Compact, map members by name, set members by value, as bytes. */
 void attr_canonical(struct buf *out, const json_t *attributes);
-/* The table's key attributes of `item`, a new reference; NULL and *why (a literal) when one is missing or has another type. */
+/* The table's key attributes of `item`, a new reference; NULL and *why (good until the next call) when one cannot be. */
 json_t *attr_keys(const struct table *t, const json_t *item, const char **why);
+/* NULL, or which attribute cannot be the key of an index (good until the next call). */
+const char *attr_check_indexes(const struct table *t, const json_t *item);
 /* The item key. `room` is how many bytes of the S3 key's 1,024 are taken by what stands before it. */
 void attr_path(struct buf *out, const struct table *t, const struct history *item, size_t room);
 

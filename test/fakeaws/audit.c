@@ -63,14 +63,13 @@ void audit_note(struct fake *f, const struct request *r, const struct reply *a, 
 	c->faults += rule != 0;
 }
 
-void audit_wrote(struct fake *f, const struct request *r, const struct s3_version *v, const char *bucket,
-		 const char *key)
+void audit_wrote(struct fake *f, const struct s3_version *v, const char *bucket, const char *key)
 {
 	struct audit *u = &f->audit;
 
 	mem_reserve(&u->writes, &u->writes_cap, u->nwrites + 1, sizeof(*u->writes));
 	u->writes[u->nwrites++] = (struct audit_write){
-		.request = r->id,
+		.request = v->request,
 		.virtual_ms = vclock_now_ms(&f->clock),
 		.real_ms = clock_wall_ms(),
 		.version = v,
@@ -217,6 +216,8 @@ bool audit_answer(struct fake *f, const struct request *r, struct reply *a)
 		answer_counts(f, a);
 	else if (strcmp(r->path, "/_audit/writes") == 0)
 		answer_writes(f, r, a);
+	else if (strcmp(r->path, "/_audit/uploads") == 0)
+		ddb_json(a, json_pack("{s:o}", "uploads", s3_uploads_json(f)));
 	else if (strcmp(r->path, "/_audit/records") == 0)
 		answer_records(f, r, a);
 	else if (strcmp(r->path, "/_audit/items") == 0)

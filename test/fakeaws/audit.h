@@ -50,8 +50,7 @@ struct s3_version;
 
 /* The request is over. `effect` tells whether it was carried out. */
 void audit_note(struct fake *f, const struct request *r, const struct reply *a, unsigned rule, bool effect);
-void audit_wrote(struct fake *f, const struct request *r, const struct s3_version *v, const char *bucket,
-		 const char *key);
+void audit_wrote(struct fake *f, const struct s3_version *v, const char *bucket, const char *key);
 /* GET /_audit/...: false when there is no such page. */
 bool audit_answer(struct fake *f, const struct request *r, struct reply *a);
 /* Forgets requests and counts, not writes. */

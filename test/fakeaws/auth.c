@@ -307,7 +307,7 @@ enum auth_verdict auth_check(const struct auth *a, const struct vclock *clock, c
 		if (verdict == AUTH_GOOD)
 			verdict = check_signature(&c, k, r, amz_date, &reason);
 		snprintf(operation, sizeof(operation), ",%s,", r->op);
-		if (verdict == AUTH_GOOD && strstr(k->denied, operation)) {
+		if (verdict == AUTH_GOOD && *r->op && strstr(k->denied, operation)) {
 			verdict = AUTH_DENIED;
 			reason = r->service == SERVICE_S3 ? "Access Denied"
 							  : "User is not authorized to perform this operation";

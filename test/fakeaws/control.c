@@ -92,35 +92,20 @@ static json_t *do_options(struct fake *f, const json_t *c, char **wrong)
 	return *wrong ? NULL : options_json(o);
 }
 
-static json_t *do_s3(struct fake *f, const json_t *c, char **wrong)
+/* The next import of a table fails for this reason. */
+static json_t *do_fail_import(struct fake *f, const json_t *c, char **wrong)
 {
-	const struct {
-		const char *name;
-		bool *at;
-	} flags[] = {{"ignore_conditions", &f->s3.ignore_conditions},
-		     {"plain_next_marker", &f->s3.plain_next_marker},
-		     {"allow_version_delete", &f->s3.allow_version_delete},
-		     {"marker_get_404", &f->s3.marker_get_404},
-		     {"no_marker_header", &f->s3.no_marker_header},
-		     {"skew_markers", &f->s3.skew_markers},
-		     {"list_random", &f->s3.list_random}};
-	const char *name;
-	json_t *value;
+	struct table *t;
 
-	json_object_foreach(json_object_get(c, "set"), name, value)
-	{
-		size_t i = 0, n = sizeof(flags) / sizeof(flags[0]);
-		while (i < n && strcmp(flags[i].name, name) != 0)
-			i++;
-		if (i < n && json_is_boolean(value)) {
-			*flags[i].at = json_is_true(value);
-		} else if (strcmp(name, "list_page") == 0 && json_is_integer(value)) {
-			f->s3.list_page = json_integer_value(value);
-		} else {
-			*wrong = mem_printf("S3 has no option '%s' of this type", name);
-			return NULL;
-		}
+	if (!*control_text(c, "table") || !*control_text(c, "code")) {
+		*wrong = mem_dup("table and code are needed");
+		return NULL;
 	}
+	t = model_table_make(f, control_text(c, "table"));
+	free(t->import_failure);
+	free(t->import_reason);
+	t->import_failure = mem_dup(control_text(c, "code"));
+	t->import_reason = mem_dup(control_text(c, "message"));
 	return json_object();
 }
 
@@ -199,7 +184,10 @@ static const struct {
 	{"clock", do_clock},
 	{"skew", do_skew},
 	{"options", do_options},
-	{"s3", do_s3},
+	{"s3", control_s3},
+	{"version", control_version},
+	{"expire_version", control_expire},
+	{"fail_import", do_fail_import},
 	{"fault", do_fault},
 	{"clear_faults", do_clear_faults},
 	{"faults", do_faults},

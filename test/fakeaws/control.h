@@ -18,6 +18,9 @@ typedef json_t *control_fn(struct fake *f, const json_t *c, char **wrong);
 control_fn control_split, control_rotate, control_merge, control_child, control_shard, control_shards, control_trim,
 	control_stream, control_record, control_write, control_ttl_delete;
 
+/* control_s3.c */
+control_fn control_s3, control_version, control_expire;
+
 /* Members of a command. */
 const char *control_text(const json_t *c, const char *name); /* "" when it is not there */
 int64_t control_number(const json_t *c, const char *name, int64_t otherwise);

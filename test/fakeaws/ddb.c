@@ -24,11 +24,18 @@ static const struct operation operations[] = {
 	{SERVICE_DYNAMODB, "DeleteTable", ddb_delete_table},
 	{SERVICE_DYNAMODB, "ListTables", ddb_list_tables},
 	{SERVICE_DYNAMODB, "DescribeTimeToLive", ddb_describe_ttl},
+	{SERVICE_DYNAMODB, "UpdateTimeToLive", ddb_update_ttl},
+	{SERVICE_DYNAMODB, "ListTagsOfResource", ddb_list_tags},
+	{SERVICE_DYNAMODB, "TagResource", ddb_tag},
+	{SERVICE_DYNAMODB, "UntagResource", ddb_untag},
 	{SERVICE_DYNAMODB, "PutItem", ddb_put_item},
 	{SERVICE_DYNAMODB, "DeleteItem", ddb_delete_item},
 	{SERVICE_DYNAMODB, "GetItem", ddb_get_item},
 	{SERVICE_DYNAMODB, "BatchWriteItem", ddb_batch_write},
 	{SERVICE_DYNAMODB, "Scan", ddb_scan},
+	{SERVICE_DYNAMODB, "Query", ddb_query},
+	{SERVICE_DYNAMODB, "ImportTable", ddb_import_table},
+	{SERVICE_DYNAMODB, "DescribeImport", ddb_describe_import},
 	{SERVICE_STREAMS, "ListStreams", streams_list},
 	{SERVICE_STREAMS, "DescribeStream", streams_describe},
 	{SERVICE_STREAMS, "GetShardIterator", streams_iterator},
@@ -86,6 +93,18 @@ static void identify_item(struct request *r)
 	buf_fini(&text);
 }
 
+static void identify_table(struct request *r)
+{
+	const json_t *import = json_object_get(r->json, "TableCreationParameters");
+	const char *batch = json_object_iter_key(json_object_iter(json_object_get(r->json, "RequestItems")));
+	const char *imported = json_string_value(json_object_get(import, "TableName"));
+	static const char *const arns[] = {"StreamArn", "ResourceArn", "ImportArn"};
+
+	copy(r->table, sizeof(r->table), batch ? batch : imported ? imported : ddb_text(r, "TableName"));
+	for (size_t i = 0; i < sizeof(arns) / sizeof(arns[0]); i++)
+		table_of_arn(r->table, sizeof(r->table), ddb_text(r, arns[i]));
+}
+
 void ddb_identify(struct fake *f, struct request *r, const char *target)
 {
 	struct iterator it;
@@ -102,8 +121,7 @@ void ddb_identify(struct fake *f, struct request *r, const char *target)
 	r->json = json_loadb(buf_str(&r->body), r->body.len, 0, NULL);
 	if (!json_is_object(r->json))
 		return;
-	copy(r->table, sizeof(r->table), ddb_text(r, "TableName"));
-	table_of_arn(r->table, sizeof(r->table), ddb_text(r, "StreamArn"));
+	identify_table(r);
 	copy(r->shard, sizeof(r->shard), ddb_text(r, "ShardId"));
 	if (r->service == SERVICE_DYNAMODB)
 		identify_item(r);
@@ -159,6 +177,16 @@ struct table *ddb_table(struct fake *f, const struct request *r, struct reply *a
 	char *message = mem_printf("Requested resource not found: Table: %s not found", ddb_text(r, "TableName"));
 	ddb_error(a, "ResourceNotFoundException", message);
 	free(message);
+	return NULL;
+}
+
+struct table *ddb_active_table(struct fake *f, const struct request *r, struct reply *a)
+{
+	struct table *t = model_table(f, ddb_text(r, "TableName"));
+
+	if (ddb_is_active(f, t))
+		return t;
+	ddb_error(a, "ResourceNotFoundException", "Requested resource not found");
 	return NULL;
 }
 

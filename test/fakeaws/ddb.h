@@ -25,10 +25,42 @@ bool ddb_number(const struct request *r, struct reply *a, const char *name, int6
 /* The table that the request names, or NULL with ResourceNotFoundException. */
 struct table *ddb_table(struct fake *f, const struct request *r, struct reply *a);
 
+/* The same, but it must be ACTIVE, too: what concerns items does not see another. */
+struct table *ddb_active_table(struct fake *f, const struct request *r, struct reply *a);
+
+#define DDB_TABLE_ARN "arn:aws:dynamodb:" FAKE_REGION ":" FAKE_ACCOUNT ":table/"
+
+/* ddb_schema.c: a new table as CreateTable's or ImportTable's parameters have it. */
+/* NULL, or why there can be no such table (malloc'd). */
+char *schema_check(const json_t *params);
+/* Makes it the table's schema. schema_check found it good. */
+void schema_take(struct table *t, const json_t *params);
+
 /* ddb_tables.c */
-ddb_handler ddb_create_table, ddb_describe_table, ddb_update_table, ddb_delete_table, ddb_list_tables, ddb_describe_ttl;
+ddb_handler ddb_create_table, ddb_describe_table, ddb_update_table, ddb_delete_table, ddb_list_tables;
+/* A new table, without a stream and not there yet (`exists`); NULL with an error answered. */
+struct table *ddb_make_table(struct fake *f, const json_t *params, struct reply *a);
+bool ddb_is_active(const struct fake *f, const struct table *t);
+/* False with ResourceInUseException while it is being created. */
+bool ddb_settled_table(const struct fake *f, const struct table *t, struct reply *a);
+
+/* ddb_ttl.c: time to live, and tags */
+ddb_handler ddb_describe_ttl, ddb_update_ttl, ddb_list_tags, ddb_tag, ddb_untag;
+
 /* ddb_items.c */
-ddb_handler ddb_put_item, ddb_delete_item, ddb_get_item, ddb_batch_write, ddb_scan;
+ddb_handler ddb_put_item, ddb_delete_item, ddb_get_item;
+/* An item as DynamoDB would keep it, and its history; NULL with an error answered. */
+struct image *ddb_take_item(struct table *t, const json_t *item, struct history **h, struct reply *a);
+/* The keys that a Key or an ExclusiveStartKey is, a new reference; NULL with an error answered. */
+json_t *ddb_take_key(const struct table *t, const json_t *key, struct reply *a);
+/* True with an error answered when the request has an expression that nobody here knows; NULL: none but these. */
+bool ddb_refuse_expressions(const struct request *r, struct reply *a, bool query);
+/* ddb_batch.c */
+ddb_handler ddb_batch_write;
+/* ddb_read.c */
+ddb_handler ddb_scan, ddb_query;
+/* ddb_import.c */
+ddb_handler ddb_import_table, ddb_describe_import;
 /* streams.c */
 ddb_handler streams_list, streams_describe;
 /* streams_read.c */

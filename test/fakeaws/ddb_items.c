@@ -1,28 +1,35 @@
-/* PutItem and what else concerns items. Conditions, expressions and projections are refused, not ignored. */
-#include <stdio.h>
+/* PutItem, DeleteItem, GetItem. Conditions, expressions and projections are refused, not ignored. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "attr.h"
-#include "ddb.h"
+#include "capacity.h"
 #include "fake.h"
 #include "mem.h"
 
 #define ITEM_BYTES_MAX ((size_t)400 << 10)
-#define BATCH_MAX 25
-#define SCAN_BYTES ((size_t)1 << 20)
 
 static json_t *parse(const struct image *i)
 {
 	return i ? json_loads(i->text, 0, NULL) : NULL;
 }
 
-static bool refuse_expressions(const struct request *r, struct reply *a)
+bool ddb_refuse_expressions(const struct request *r, struct reply *a, bool query)
 {
-	static const char *const unknown[] = {
-		"ConditionExpression", "FilterExpression", "ProjectionExpression", "Expected", "AttributesToGet",
-		"ScanFilter",	       "IndexName"};
+	static const char *const unknown[] = {"ConditionExpression",
+					      "FilterExpression",
+					      "ProjectionExpression",
+					      "Expected",
+					      "AttributesToGet",
+					      "ScanFilter",
+					      "QueryFilter",
+					      "KeyConditions",
+					      "IndexName",
+					      "ExpressionAttributeNames",
+					      "ExpressionAttributeValues"};
 	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
+		if (query && strncmp(unknown[i], "ExpressionAttribute", 19) == 0)
+			continue;
 		if (json_object_get(r->json, unknown[i])) {
 			char *message = mem_printf("fakeaws does not know %s", unknown[i]);
 			ddb_error(a, "ValidationException", message);
@@ -33,202 +40,116 @@ static bool refuse_expressions(const struct request *r, struct reply *a)
 	return false;
 }
 
-/* The item that a Key or an Item names; NULL with an error answered. */
-static struct history *locate(struct table *t, const json_t *attributes, bool only_keys, struct reply *a)
+json_t *ddb_take_key(const struct table *t, const json_t *key, struct reply *a)
 {
-	const char *why = attr_check(attributes);
-	json_t *keys = why ? NULL : attr_keys(t, attributes, &why);
-	struct history *h = NULL;
+	const char *why = attr_check(key);
+	json_t *keys = why ? NULL : attr_keys(t, key, &why);
 
-	if (keys && only_keys && json_object_size(keys) != json_object_size(attributes))
+	/* A key is told from an item by its words: only that it is empty, or too long, is told as of an item. */
+	if (keys && json_object_size(keys) != json_object_size(key))
 		why = "The provided key element does not match the schema";
-	else if (keys)
-		h = model_item(t, keys, true);
+	else if (why && (strstr(why, "Missing the key") || strstr(why, "Type mismatch")))
+		why = "The provided key element does not match the schema";
+	if (!why)
+		return keys;
 	json_decref(keys);
-	if (!h)
-		ddb_error(a, "ValidationException", why);
-	return h;
+	ddb_error(a, "ValidationException", why);
+	return NULL;
 }
 
-static struct image *image_of(const json_t *item, struct reply *a)
+struct image *ddb_take_item(struct table *t, const json_t *item, struct history **h, struct reply *a)
 {
-	struct image *i = image_new(item);
+	const char *why = attr_check(item);
+	json_t *keys = why ? NULL : attr_keys(t, item, &why);
+	struct image *now = NULL;
 
-	/* DynamoDB counts bytes of names and values; the text, with its quotes and types, may be somewhat longer. */
-	if (i->len > ITEM_BYTES_MAX + ITEM_BYTES_MAX / 2) {
-		ddb_error(a, "ValidationException", "Item size has exceeded the maximum allowed size");
-		image_unref(i);
-		return NULL;
+	if (keys && !why)
+		why = attr_check_indexes(t, item);
+	if (!why) {
+		now = image_new(item);
+		if (now->bytes > ITEM_BYTES_MAX)
+			why = "Item size has exceeded the maximum allowed size";
 	}
-	return i;
+	if (why) {
+		ddb_error(a, "ValidationException", why);
+		image_unref(now);
+		now = NULL;
+	} else {
+		*h = model_item(t, keys, true);
+	}
+	json_decref(keys);
+	return now;
 }
 
-static void answer_old(const struct request *r, struct reply *a, json_t *old)
+/* Writes and answers, if the table has units left. Takes `now`. */
+static void write_one(struct fake *f, struct table *t, const struct request *r, struct history *h, struct image *now,
+		      struct reply *a)
 {
+	double units = capacity_of_write(t, h->now, now);
 	bool wanted = strcmp(ddb_text(r, "ReturnValues"), "ALL_OLD") == 0;
+	json_t *old = wanted ? parse(h->now) : NULL, *out = json_object(), *consumed = capacity_json(r, t->name, units);
 
-	if (old && wanted)
-		ddb_json(a, json_pack("{s:O}", "Attributes", old));
-	else
-		ddb_json(a, json_object());
-	json_decref(old);
+	if (old)
+		json_object_set_new(out, "Attributes", old);
+	if (consumed)
+		json_object_set_new(out, "ConsumedCapacity", consumed);
+	if (capacity_take_write(f, t, units)) {
+		model_write(f, t, h, now, false);
+		ddb_json(a, out);
+	} else {
+		image_unref(now);
+		json_decref(out);
+		capacity_exceeded(a);
+	}
 }
 
 void ddb_put_item(struct fake *f, struct request *r, struct reply *a)
 {
-	struct table *t = ddb_table(f, r, a);
-	json_t *item = json_object_get(r->json, "Item");
+	struct table *t = ddb_active_table(f, r, a);
+	struct history *h = NULL;
+	struct image *now;
 
-	if (!t || refuse_expressions(r, a))
+	if (!t || ddb_refuse_expressions(r, a, false))
 		return;
-	struct history *h = locate(t, item, false, a);
-	struct image *now = h ? image_of(item, a) : NULL;
-	if (!now)
-		return;
-	json_t *old = parse(h->now);
-	model_write(f, t, h, now, false);
-	answer_old(r, a, old);
+	now = ddb_take_item(t, json_object_get(r->json, "Item"), &h, a);
+	if (now)
+		write_one(f, t, r, h, now, a);
 }
 
 void ddb_delete_item(struct fake *f, struct request *r, struct reply *a)
 {
-	struct table *t = ddb_table(f, r, a);
+	struct table *t = ddb_active_table(f, r, a);
+	json_t *keys;
 
-	if (!t || refuse_expressions(r, a))
+	if (!t || ddb_refuse_expressions(r, a, false))
 		return;
-	struct history *h = locate(t, json_object_get(r->json, "Key"), true, a);
-	if (!h)
-		return;
-	json_t *old = parse(h->now);
-	model_write(f, t, h, NULL, false);
-	answer_old(r, a, old);
+	keys = ddb_take_key(t, json_object_get(r->json, "Key"), a);
+	if (keys)
+		write_one(f, t, r, model_item(t, keys, true), NULL, a);
+	json_decref(keys);
 }
 
 void ddb_get_item(struct fake *f, struct request *r, struct reply *a)
 {
-	struct table *t = ddb_table(f, r, a);
+	struct table *t = ddb_active_table(f, r, a);
+	json_t *keys, *out, *consumed;
 
-	if (!t || refuse_expressions(r, a))
+	if (!t || ddb_refuse_expressions(r, a, false))
 		return;
-	struct history *h = locate(t, json_object_get(r->json, "Key"), true, a);
-	if (h)
-		ddb_json(a, h->now ? json_pack("{s:o}", "Item", parse(h->now)) : json_object());
-}
-
-struct batch_write {
-	struct table *t;
-	struct history *item;
-	struct image *now;
-};
-
-/* Checks one request of a batch; false with an error answered. */
-static bool batch_prepare(struct table *t, const json_t *request, struct batch_write *w, struct reply *a)
-{
-	const json_t *item = json_object_get(json_object_get(request, "PutRequest"), "Item");
-	const json_t *key = json_object_get(json_object_get(request, "DeleteRequest"), "Key");
-
-	*w = (struct batch_write){.t = t, .item = locate(t, item ? item : key, !item, a)};
-	if (w->item && item)
-		w->now = image_of(item, a);
-	return w->item && (!item || w->now);
-}
-
-static size_t batch_prepare_all(struct fake *f, struct request *r, struct batch_write *writes, struct reply *a)
-{
-	const char *name;
-	json_t *requests, *request;
-	size_t n = 0, i, k;
-
-	json_object_foreach(json_object_get(r->json, "RequestItems"), name, requests)
-	{
-		struct table *t = model_table(f, name);
-		if (!t || !t->exists) {
-			ddb_error(a, "ResourceNotFoundException", "Requested resource not found");
-			return n;
-		}
-		snprintf(r->table, sizeof(r->table), "%s", name);
-		json_array_foreach(requests, i, request)
-		{
-			if (n == BATCH_MAX) {
-				ddb_error(a, "ValidationException",
-					  "Too many items requested for the BatchWriteItem call");
-				return n;
-			}
-			if (!batch_prepare(t, request, &writes[n], a))
-				return n;
-			for (k = 0; k < n; k++)
-				if (writes[k].item == writes[n].item)
-					ddb_error(a, "ValidationException",
-						  "Provided list of item keys contains duplicates");
-			n++;
-			if (a->status != 200)
-				return n;
-		}
-	}
-	if (n == 0)
-		ddb_error(a, "ValidationException", "The batch write request list for a table cannot be null or empty");
-	return n;
-}
-
-void ddb_batch_write(struct fake *f, struct request *r, struct reply *a)
-{
-	struct batch_write writes[BATCH_MAX];
-	size_t n = batch_prepare_all(f, r, writes, a);
-
-	for (size_t i = 0; i < n; i++) {
-		if (a->status == 200)
-			model_write(f, writes[i].t, writes[i].item, writes[i].now, false);
-		else
-			image_unref(writes[i].now);
-	}
-	if (a->status == 200)
-		ddb_json(a, json_pack("{s:{}}", "UnprocessedItems"));
-}
-
-/* Index after the item that ExclusiveStartKey names; false with an error answered. */
-static bool scan_start(struct table *t, const struct request *r, struct reply *a, size_t *from)
-{
-	const json_t *start = json_object_get(r->json, "ExclusiveStartKey");
-
-	*from = 0;
-	if (!start)
-		return true;
-	struct history *h = locate(t, start, true, a);
-	if (!h)
-		return false;
-	while (*from < t->nitems && t->list[*from] != h)
-		++*from;
-	++*from;
-	return true;
-}
-
-void ddb_scan(struct fake *f, struct request *r, struct reply *a)
-{
-	struct table *t = ddb_table(f, r, a);
-	int64_t limit, segment, segments;
-	size_t from, count = 0, bytes = 0, i;
-	bool counting = strcmp(ddb_text(r, "Select"), "COUNT") == 0;
-
-	if (!t || refuse_expressions(r, a) || !scan_start(t, r, a, &from) ||
-	    !ddb_number(r, a, "Limit", 1, INT32_MAX, INT32_MAX, &limit) ||
-	    !ddb_number(r, a, "TotalSegments", 1, 1000000, 1, &segments) ||
-	    !ddb_number(r, a, "Segment", 0, segments - 1, 0, &segment))
+	keys = ddb_take_key(t, json_object_get(r->json, "Key"), a);
+	if (!keys)
 		return;
-	json_t *items = json_array(), *out;
-	for (i = from; i < t->nitems && (int64_t)count < limit && bytes < SCAN_BYTES; i++) {
-		struct history *h = t->list[i];
-		if (!h->now || (int64_t)(h->place % (uint64_t)segments) != segment)
-			continue;
-		if (!counting)
-			json_array_append_new(items, parse(h->now));
-		bytes += h->now->len;
-		count++;
+	const struct history *h = model_item(t, keys, false);
+	const struct image *now = h ? h->now : NULL;
+	double units = capacity_of_read(r, now ? now->bytes : 0);
+	json_decref(keys);
+	if (!capacity_take_read(f, t, units)) {
+		capacity_exceeded(a);
+		return;
 	}
-	out = json_pack("{s:I, s:I}", "Count", (json_int_t)count, "ScannedCount", (json_int_t)count);
-	if (!counting)
-		json_object_set(out, "Items", items);
-	if (i < t->nitems && i > from)
-		json_object_set_new(out, "LastEvaluatedKey", parse(t->list[i - 1]->keys));
-	json_decref(items);
+	out = now ? json_pack("{s:o}", "Item", parse(now)) : json_object();
+	consumed = capacity_json(r, t->name, units);
+	if (consumed)
+		json_object_set_new(out, "ConsumedCapacity", consumed);
 	ddb_json(a, out);
 }

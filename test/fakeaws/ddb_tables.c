@@ -1,5 +1,4 @@
-/* CreateTable and what else concerns whole tables. A table is ACTIVE at once, and gone at once when it is deleted. */
-#include <stdio.h>
+/* CreateTable and what else concerns whole tables. A table is gone at once when it is deleted. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,23 +8,57 @@
 #include "rng.h"
 #include "shards.h"
 
+static bool is_creating(const struct fake *f, const struct table *t)
+{
+	int64_t age_ms = vclock_of_ms(&f->clock, SERVICE_DYNAMODB) - t->created_ms;
+	return t->importing || (t->options.create_ms && age_ms < t->options.create_ms);
+}
+
+static const char *status_of(const struct fake *f, const struct table *t)
+{
+	return is_creating(f, t) ? "CREATING" : "ACTIVE";
+}
+
+bool ddb_is_active(const struct fake *f, const struct table *t)
+{
+	return t && t->exists && !is_creating(f, t);
+}
+
+/* DynamoDB counts about every six hours; here each answer does. An index is told to hold what the table holds. */
+static void put_counts(json_t *d, const struct table *t, const char *status)
+{
+	static const char *const lists[] = {"GlobalSecondaryIndexes", "LocalSecondaryIndexes"};
+	size_t items = 0, bytes = 0, i;
+	json_t *index;
+
+	for (i = 0; i < t->nitems; i++) {
+		items += t->list[i]->now != NULL;
+		bytes += t->list[i]->now ? t->list[i]->now->bytes : 0;
+	}
+	json_object_set_new(d, "ItemCount", json_integer((json_int_t)items));
+	json_object_set_new(d, "TableSizeBytes", json_integer((json_int_t)bytes));
+	for (int l = 0; l < 2; l++) {
+		json_array_foreach(json_object_get(d, lists[l]), i, index)
+		{
+			json_object_set_new(index, "ItemCount", json_integer((json_int_t)items));
+			json_object_set_new(index, "IndexSizeBytes", json_integer((json_int_t)bytes));
+			if (l == 0)
+				json_object_set_new(index, "IndexStatus", json_string(status));
+		}
+	}
+}
+
 static json_t *describe(const struct table *t, const char *status)
 {
 	json_t *d = json_deep_copy(t->description);
-	size_t items = 0, bytes = 0;
 
-	for (size_t i = 0; i < t->nitems; i++) {
-		items += t->list[i]->now != NULL;
-		bytes += t->list[i]->now ? t->list[i]->now->len : 0;
-	}
+	put_counts(d, t, strcmp(status, "CREATING") == 0 ? "CREATING" : "ACTIVE");
 	json_object_set_new(d, "TableName", json_string(t->name));
 	json_object_set_new(d, "TableStatus", json_string(status));
 	json_object_set_new(d, "TableId", json_string(t->id));
 	json_object_set_new(d, "CreationDateTime", json_real((double)t->created_ms / 1000));
-	json_object_set_new(d, "ItemCount", json_integer((json_int_t)items));
-	json_object_set_new(d, "TableSizeBytes", json_integer((json_int_t)bytes));
-	json_object_set_new(d, "TableArn",
-			    json_sprintf("arn:aws:dynamodb:" FAKE_REGION ":" FAKE_ACCOUNT ":table/%s", t->name));
+	json_object_set_new(d, "TableArn", json_sprintf(DDB_TABLE_ARN "%s", t->name));
+	json_object_set_new(d, "DeletionProtectionEnabled", json_boolean(t->deletion_protected));
 	/* A stream that is off is told of no more by StreamSpecification, but the latest ARN stays. */
 	if (t->stream && t->stream->status != STREAM_DISABLED)
 		json_object_set_new(d, "StreamSpecification",
@@ -41,45 +74,18 @@ void ddb_describe_table(struct fake *f, struct request *r, struct reply *a)
 {
 	struct table *t = ddb_table(f, r, a);
 	if (t)
-		ddb_json(a, json_pack("{s:o}", "Table", describe(t, t->status)));
+		ddb_json(a, json_pack("{s:o}", "Table", describe(t, status_of(f, t))));
 }
 
-static char type_of(const json_t *definitions, const char *name)
+bool ddb_settled_table(const struct fake *f, const struct table *t, struct reply *a)
 {
-	size_t i;
-	json_t *d;
-
-	json_array_foreach(definitions, i, d)
-	{
-		const char *n = json_string_value(json_object_get(d, "AttributeName"));
-		const char *type = json_string_value(json_object_get(d, "AttributeType"));
-		if (n && type && strcmp(n, name) == 0 && strlen(type) == 1 && strchr("SNB", *type))
-			return *type;
-	}
-	return '\0';
-}
-
-static bool take_schema(struct table *t, const struct request *r)
-{
-	const json_t *schema = json_object_get(r->json, "KeySchema");
-	const json_t *definitions = json_object_get(r->json, "AttributeDefinitions");
-	size_t n = json_array_size(schema);
-	const char *hash = NULL, *range = NULL;
-
-	if (n < 1 || n > 2 || json_unpack(json_array_get(schema, 0), "{s:s}", "AttributeName", &hash) < 0 ||
-	    (n == 2 && json_unpack(json_array_get(schema, 1), "{s:s}", "AttributeName", &range) < 0))
-		return false;
-	char hash_type = type_of(definitions, hash), range_type = range ? type_of(definitions, range) : 'S';
-	if (!hash_type || !range_type)
-		return false;
-	/* The histories of a table of this name stay; those of other keys would only confuse. */
-	free(t->hash_name);
-	free(t->range_name);
-	t->hash_name = mem_dup(hash);
-	t->range_name = range ? mem_dup(range) : NULL;
-	t->hash_type = hash_type;
-	t->range_type = range_type;
-	return true;
+	if (!is_creating(f, t))
+		return true;
+	char *message =
+		mem_printf("Attempt to change a resource which is still in use: Table is being created: %s", t->name);
+	ddb_error(a, "ResourceInUseException", message);
+	free(message);
+	return false;
 }
 
 static bool set_stream(struct fake *f, struct table *t, const struct request *r, struct reply *a)
@@ -110,40 +116,38 @@ static bool set_stream(struct fake *f, struct table *t, const struct request *r,
 	return true;
 }
 
-void ddb_create_table(struct fake *f, struct request *r, struct reply *a)
+struct table *ddb_make_table(struct fake *f, const json_t *params, struct reply *a)
 {
-	const char *name = ddb_text(r, "TableName");
-	static const char *const kept[] = {"AttributeDefinitions", "KeySchema", "ProvisionedThroughput",
-					   "GlobalSecondaryIndexes", "LocalSecondaryIndexes"};
-	struct table *t = model_table(f, name);
+	const char *name = json_string_value(json_object_get(params, "TableName"));
+	struct table *t = name ? model_table(f, name) : NULL;
+	char *wrong = schema_check(params);
 
-	if (t && t->exists) {
-		ddb_error(a, "ResourceInUseException", "Table already exists");
-		return;
-	}
-	if (strlen(name) < 3 || strlen(name) > 255) {
-		ddb_error(a, "ValidationException",
-			  "TableName must be at least 3 characters long and at most 255 characters long");
-		return;
+	if (wrong || (t && t->exists)) {
+		char *message = mem_printf("Table already exists: %s", name ? name : "");
+		ddb_error(a, wrong ? "ValidationException" : "ResourceInUseException", wrong ? wrong : message);
+		free(message);
+		free(wrong);
+		return NULL;
 	}
 	t = model_table_make(f, name);
-	if (!take_schema(t, r)) {
-		ddb_error(a, "ValidationException",
-			  "One or more parameter values were invalid: KeySchema or AttributeDefinitions");
-		return;
-	}
-	json_decref(t->description);
-	t->description = json_object();
-	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
-		if (json_object_get(r->json, kept[i]))
-			json_object_set(t->description, kept[i], json_object_get(r->json, kept[i]));
-	if (*ddb_text(r, "BillingMode"))
-		json_object_set_new(t->description, "BillingModeSummary",
-				    json_pack("{s:s}", "BillingMode", ddb_text(r, "BillingMode")));
+	t->created_ms = vclock_of_ms(&f->clock, SERVICE_DYNAMODB);
+	schema_take(t, params);
 	free(t->id);
 	t->id = mem_printf("%08x-0000-4000-8000-%012llx", (unsigned)f->ntables,
 			   (unsigned long long)rng_next(&f->rng) >> 16);
-	t->created_ms = vclock_of_ms(&f->clock, SERVICE_DYNAMODB);
+	free(t->ttl_attribute);
+	t->ttl_attribute = NULL;
+	t->ttl_on = t->importing = false;
+	t->ttl_changed_ms = 0;
+	return t;
+}
+
+void ddb_create_table(struct fake *f, struct request *r, struct reply *a)
+{
+	struct table *t = ddb_make_table(f, r->json, a);
+
+	if (!t)
+		return;
 	/* AWS tells a table's latest stream only; that of a deleted table of the same name is not its own. */
 	struct stream *before = t->stream;
 	t->stream = NULL;
@@ -152,23 +156,52 @@ void ddb_create_table(struct fake *f, struct request *r, struct reply *a)
 		return;
 	}
 	t->exists = true;
-	snprintf(t->status, sizeof(t->status), "ACTIVE");
 	ddb_json(a, json_pack("{s:o}", "TableDescription", describe(t, "CREATING")));
+}
+
+/* Of what UpdateTable can do it is the stream and the protection that are known here. */
+static bool check_update(const struct request *r, struct reply *a)
+{
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(r->json, name, value)
+	{
+		if (strcmp(name, "TableName") != 0 && strcmp(name, "StreamSpecification") != 0 &&
+		    strcmp(name, "DeletionProtectionEnabled") != 0) {
+			char *message = mem_printf("fakeaws does not know UpdateTable with %s", name);
+			ddb_error(a, "ValidationException", message);
+			free(message);
+			return false;
+		}
+	}
+	return true;
 }
 
 void ddb_update_table(struct fake *f, struct request *r, struct reply *a)
 {
 	struct table *t = ddb_table(f, r, a);
-	if (t && set_stream(f, t, r, a))
-		ddb_json(a, json_pack("{s:o}", "TableDescription", describe(t, "UPDATING")));
+	const json_t *protection = json_object_get(r->json, "DeletionProtectionEnabled");
+
+	if (!t || !ddb_settled_table(f, t, a) || !check_update(r, a) || !set_stream(f, t, r, a))
+		return;
+	if (protection)
+		t->deletion_protected = json_is_true(protection);
+	ddb_json(a, json_pack("{s:o}", "TableDescription", describe(t, "UPDATING")));
 }
 
 void ddb_delete_table(struct fake *f, struct request *r, struct reply *a)
 {
 	struct table *t = ddb_table(f, r, a);
 
-	if (!t)
+	if (!t || !ddb_settled_table(f, t, a))
 		return;
+	if (t->deletion_protected) {
+		ddb_error(a, "ValidationException",
+			  "Resource cannot be deleted as it is currently protected against deletion. Disable deletion "
+			  "protection first.");
+		return;
+	}
 	json_t *last = describe(t, "DELETING");
 	if (t->stream && t->stream->status != STREAM_DISABLED)
 		model_stream_disable(f, t->stream);
@@ -190,10 +223,4 @@ void ddb_list_tables(struct fake *f, struct request *r, struct reply *a)
 		if (f->tables[i]->exists)
 			json_array_append_new(names, json_string(f->tables[i]->name));
 	ddb_json(a, json_pack("{s:o}", "TableNames", names));
-}
-
-void ddb_describe_ttl(struct fake *f, struct request *r, struct reply *a)
-{
-	if (ddb_table(f, r, a))
-		ddb_json(a, json_pack("{s:{s:s}}", "TimeToLiveDescription", "TimeToLiveStatus", "DISABLED"));
 }

@@ -22,6 +22,8 @@ struct fake {
 	size_t ntables, tables_cap;
 	struct stream **streams; /* by number */
 	size_t nstreams, streams_cap;
+	struct import **imports; /* see ddb_import.c */
+	size_t nimports, imports_cap;
 	struct options defaults; /* of tables that are made from now on */
 	struct s3 s3;
 	struct auth auth;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "attr.h"
+#include "attr_measure.h"
 #include "digest.h"
 #include "fake.h"
 #include "mem.h"
@@ -18,6 +19,7 @@ struct image *image_new(const json_t *attributes)
 	struct image *i = mem_new(sizeof(*i) + len + 1);
 
 	i->refs = 1;
+	i->bytes = attr_size(attributes);
 	i->len = json_dumpb(attributes, i->text, len, JSON_COMPACT);
 	return i;
 }
@@ -110,6 +112,7 @@ struct history *model_item(struct table *t, const json_t *keys, bool make)
 		abort();
 	map_add(&t->items, &h->node, place);
 	mem_reserve(&t->list, &t->items_cap, t->nitems + 1, sizeof(*t->list));
+	h->number = t->nitems;
 	t->list[t->nitems++] = h;
 	return h;
 }

@@ -16,6 +16,7 @@
 /* Attributes as JSON text in the order in which they were written. Shared: the new image of one record is the old of the next. */
 struct image {
 	unsigned refs;
+	size_t bytes; /* as DynamoDB counts them */
 	size_t len;
 	char text[];
 };
@@ -41,6 +42,7 @@ struct record {
 /* One primary key of one table, for ever. */
 struct history {
 	struct map_node node;
+	size_t number;	 /* in the table's list */
 	char *keys_text; /* canonical */
 	uint64_t place;	 /* in the ring of hashes that shards divide */
 	struct image *keys;
@@ -84,14 +86,34 @@ struct stream {
 	size_t n, cap;
 };
 
+/* A secondary index: what an item must keep to that has its keys. */
+struct index {
+	char *name, *names[2]; /* of the index; of its hash and range attributes, NULL: no range */
+	char types[2];
+};
+
+/* Units a second: see capacity.h. */
+struct meter {
+	double left;
+	int64_t at_ms; /* when so much was left; 0: never asked */
+};
+
 struct table {
 	char *name, *id;
-	bool exists;
-	char status[16];
+	bool exists, deletion_protected, importing;
 	int64_t created_ms;
 	char *hash_name, *range_name, hash_type, range_type; /* range_name NULL: none */
-	json_t *description;				     /* AttributeDefinitions, KeySchema, BillingMode as given */
-	struct stream *stream;				     /* the latest, NULL: never had one */
+	json_t *description;				     /* what DescribeTable tells that does not change */
+	json_t *tags;					     /* a list; NULL: none */
+	struct index *indexes;
+	size_t nindexes;
+	char *ttl_attribute; /* NULL: it never had one */
+	bool ttl_on;
+	int64_t ttl_changed_ms;
+	struct meter writes_left, reads_left;
+	uint64_t nwrites, nreads;	      /* writes of batches, pages of Scan and Query: for faults by number */
+	char *import_failure, *import_reason; /* of the next import; NULL: it succeeds */
+	struct stream *stream;		      /* the latest, NULL: never had one */
 	struct stream **streams;
 	size_t nstreams, streams_cap;
 	struct map items; /* struct history by keys_text */

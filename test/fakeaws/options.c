@@ -62,6 +62,14 @@ static const struct option options[] = {
 	NAME(identity, "lower", "upper"),
 	BOOL(unknown_fields),
 	NUMBER(seq_digits, 21, 38),
+	NUMBER(create_ms, 0, INT64_MAX / 4),
+	NUMBER(ttl_ms, 0, INT64_MAX / 4),
+	NUMBER(write_units_per_s, 0, INT32_MAX),
+	NUMBER(read_units_per_s, 0, INT32_MAX),
+	NUMBER(unprocessed_percent, 0, 100),
+	NUMBER(unprocessed_nth, 0, INT32_MAX),
+	NUMBER(read_empty_nth, 0, INT32_MAX),
+	NUMBER(import_calls, 0, INT32_MAX),
 };
 #define OPTIONS (sizeof(options) / sizeof(options[0]))
 
@@ -74,7 +82,8 @@ void options_init(struct options *o)
 			      .iterator_ms = (int64_t)15 * 60 * 1000,
 			      .retention_ms = (int64_t)24 * 3600 * 1000,
 			      .gzip = true,
-			      .seq_digits = 21};
+			      .seq_digits = 21,
+			      .import_calls = 1};
 }
 
 static const struct option *find(const char *name)

@@ -1,5 +1,5 @@
 /*
- * options: how a table's stream behaves; see DESIGN for what each means. Set by control, by name, at any time.
+ * options: how a table and its stream behave; see DESIGN for what each means. Set by control, by name, at any time.
  */
 #ifndef FAKEAWS_OPTIONS_H
 #define FAKEAWS_OPTIONS_H
@@ -31,6 +31,11 @@ struct options {
 	int identity;
 	bool unknown_fields;
 	int64_t seq_digits;
+	int64_t create_ms, ttl_ms;		      /* CREATING; ENABLING and DISABLING of TTL */
+	int64_t write_units_per_s, read_units_per_s;  /* 0: no limit */
+	int64_t unprocessed_percent, unprocessed_nth; /* of the writes of batches come back; 0: none */
+	int64_t read_empty_nth;			      /* page of Scan and Query has no items; 0: none */
+	int64_t import_calls;			      /* of DescribeImport tell that it is still in progress */
 };
 
 void options_init(struct options *o);

@@ -18,30 +18,6 @@ struct s3_bucket *s3_bucket_find(struct fake *f, const char *name)
 	return NULL;
 }
 
-static bool same_key(const struct map_node *n, const void *key)
-{
-	return strcmp(((const struct s3_object *)(const void *)n)->key, key) == 0;
-}
-
-struct s3_object *s3_object_find(const struct s3_bucket *b, const char *key)
-{
-	return (struct s3_object *)(void *)map_find(&b->objects, map_hash(key, strlen(key)), same_key, key);
-}
-
-size_t s3_lower_bound(const struct s3_bucket *b, const char *key)
-{
-	size_t low = 0, high = b->n;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (strcmp(b->sorted[middle]->key, key) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 /* "bucket.localhost:1234" and AWS's own names: the bucket; anything else is path-style. */
 static size_t virtual_host(const char *host)
 {
@@ -56,27 +32,65 @@ static size_t virtual_host(const char *host)
 	return 0;
 }
 
-static const char *operation(const struct request *r)
-{
-	bool get = strcmp(r->method, "GET") == 0, put = strcmp(r->method, "PUT") == 0;
+enum level { LEVEL_ROOT, LEVEL_BUCKET, LEVEL_KEY };
 
-	if (!r->table[0])
-		return get ? "ListBuckets" : "";
-	if (!r->key[0]) {
-		bool versioning = request_query(r, "versioning") != NULL;
-		if (get)
-			return versioning		      ? "GetBucketVersioning"
-			       : request_query(r, "versions") ? "ListObjectVersions"
-							      : "";
-		if (put)
-			return versioning ? "PutBucketVersioning" : r->query.n ? "" : "CreateBucket";
-		return strcmp(r->method, "HEAD") == 0 ? "HeadBucket" : "";
+struct operation {
+	const char *method;
+	enum level level;
+	const char *parameter; /* of the query, that makes it this one; NULL: none is needed */
+	const char *name;
+	s3_handler *handler;
+};
+
+static s3_handler list_buckets, create_bucket, head_bucket, get_versioning, put_versioning;
+
+/* The first that fits. */
+static const struct operation operations[] = {
+	{"GET", LEVEL_ROOT, NULL, "ListBuckets", list_buckets},
+	{"GET", LEVEL_BUCKET, "versioning", "GetBucketVersioning", get_versioning},
+	{"PUT", LEVEL_BUCKET, "versioning", "PutBucketVersioning", put_versioning},
+	{"GET", LEVEL_BUCKET, "versions", "ListObjectVersions", s3_list_versions},
+	{"GET", LEVEL_BUCKET, "list-type", "ListObjectsV2", s3_list_objects},
+	{"GET", LEVEL_BUCKET, "uploads", "ListMultipartUploads", s3_list_uploads},
+	{"PUT", LEVEL_BUCKET, NULL, "CreateBucket", create_bucket},
+	{"HEAD", LEVEL_BUCKET, NULL, "HeadBucket", head_bucket},
+	{"POST", LEVEL_KEY, "uploads", "CreateMultipartUpload", s3_create_upload},
+	{"PUT", LEVEL_KEY, "uploadId", "UploadPart", s3_upload_part},
+	{"POST", LEVEL_KEY, "uploadId", "CompleteMultipartUpload", s3_complete_upload},
+	{"DELETE", LEVEL_KEY, "uploadId", "AbortMultipartUpload", s3_abort_upload},
+	{"GET", LEVEL_KEY, "uploadId", "ListParts", s3_list_parts},
+	{"PUT", LEVEL_KEY, NULL, "PutObject", s3_put_object},
+	{"GET", LEVEL_KEY, NULL, "GetObject", s3_get_object},
+	{"HEAD", LEVEL_KEY, NULL, "HeadObject", s3_get_object},
+	{"DELETE", LEVEL_KEY, NULL, "DeleteObject", s3_delete_object},
+};
+
+/* What would otherwise be taken for the object, or for another bucket. */
+static bool is_unknown(const struct request *r, enum level level)
+{
+	static const char *const subresources[] = {"acl",	"attributes", "legal-hold", "partNumber",
+						   "retention", "tagging",    "torrent"};
+
+	for (size_t i = 0; i < sizeof(subresources) / sizeof(subresources[0]); i++)
+		if (request_query(r, subresources[i]))
+			return true;
+	return level == LEVEL_BUCKET && r->query.n > 0;
+}
+
+static const struct operation *operation(const struct request *r)
+{
+	enum level level = !r->table[0] ? LEVEL_ROOT : r->key[0] ? LEVEL_KEY : LEVEL_BUCKET;
+
+	if (request_header(r, "x-amz-copy-source"))
+		return NULL;
+	for (size_t i = 0; i < sizeof(operations) / sizeof(operations[0]); i++) {
+		const struct operation *op = &operations[i];
+		if (op->level != level || strcmp(op->method, r->method) != 0)
+			continue;
+		if (op->parameter ? request_query(r, op->parameter) != NULL : !is_unknown(r, level))
+			return op;
 	}
-	if (put)
-		return "PutObject";
-	if (get)
-		return "GetObject";
-	return strcmp(r->method, "HEAD") == 0 ? "HeadObject" : strcmp(r->method, "DELETE") == 0 ? "DeleteObject" : "";
+	return NULL;
 }
 
 void s3_identify(struct fake *f, struct request *r)
@@ -96,7 +110,7 @@ void s3_identify(struct fake *f, struct request *r)
 		path += *path == '/';
 	}
 	snprintf(r->key, sizeof(r->key), "%s", path);
-	snprintf(r->op, sizeof(r->op), "%s", operation(r));
+	snprintf(r->op, sizeof(r->op), "%s", operation(r) ? operation(r)->name : "");
 }
 
 void s3_error(const struct request *r, struct reply *a, int status, const char *code, const char *message)
@@ -119,18 +133,24 @@ void s3_error(const struct request *r, struct reply *a, int status, const char *
 		    (unsigned long long)r->id);
 }
 
-static void create_bucket(struct fake *f, struct request *r, struct reply *a)
+void s3_xml_begin(struct reply *a, const char *name)
+{
+	reply_header(a, "Content-Type", "application/xml");
+	text_printf(&a->body, XML_HEAD "<%s" XMLNS ">", name);
+}
+
+static void create_bucket(struct fake *f, struct s3_bucket *b, struct request *r, struct reply *a)
 {
 	char *location = mem_printf("/%s", r->table);
 
-	if (s3_bucket_find(f, r->table)) {
+	if (b) {
 		s3_error(r, a, 409, "BucketAlreadyOwnedByYou",
 			 "Your previous request to create the named bucket succeeded and you already own it.");
 	} else if (strlen(r->table) < 3 || strlen(r->table) > 63 ||
 		   strspn(r->table, "abcdefghijklmnopqrstuvwxyz0123456789.-") != strlen(r->table)) {
 		s3_error(r, a, 400, "InvalidBucketName", "The specified bucket is not valid.");
 	} else {
-		struct s3_bucket *b = mem_new(sizeof(*b));
+		b = mem_new(sizeof(*b));
 		b->name = mem_dup(r->table);
 		b->created_ms = vclock_of_ms(&f->clock, SERVICE_S3);
 		map_init(&b->objects);
@@ -141,19 +161,21 @@ static void create_bucket(struct fake *f, struct request *r, struct reply *a)
 	free(location);
 }
 
-static void get_versioning(const struct s3_bucket *b, struct reply *a)
+static void get_versioning(struct fake *f, struct s3_bucket *b, struct request *r, struct reply *a)
 {
-	reply_header(a, "Content-Type", "application/xml");
-	text_put(&a->body, XML_HEAD "<VersioningConfiguration" XMLNS ">");
+	(void)f;
+	(void)r;
+	s3_xml_begin(a, "VersioningConfiguration");
 	if (b->versioning != S3_UNVERSIONED)
 		text_printf(&a->body, "<Status>%s</Status>", b->versioning == S3_ENABLED ? "Enabled" : "Suspended");
 	text_put(&a->body, "</VersioningConfiguration>");
 }
 
-static void put_versioning(struct s3_bucket *b, const struct request *r, struct reply *a)
+static void put_versioning(struct fake *f, struct s3_bucket *b, struct request *r, struct reply *a)
 {
 	const char *body = buf_str(&r->body);
 
+	(void)f;
 	if (strstr(body, "<Status>Enabled</Status>"))
 		b->versioning = S3_ENABLED;
 	else if (strstr(body, "<Status>Suspended</Status>"))
@@ -162,12 +184,22 @@ static void put_versioning(struct s3_bucket *b, const struct request *r, struct 
 		s3_error(r, a, 400, "MalformedXML", "The XML you provided was not well-formed or did not validate.");
 }
 
-static void list_buckets(const struct fake *f, struct reply *a)
+static void head_bucket(struct fake *f, struct s3_bucket *b, struct request *r, struct reply *a)
+{
+	(void)f;
+	(void)b;
+	(void)r;
+	reply_header(a, "x-amz-bucket-region", FAKE_REGION);
+}
+
+static void list_buckets(struct fake *f, struct s3_bucket *b, struct request *r, struct reply *a)
 {
 	char iso[40];
 
-	reply_header(a, "Content-Type", "application/xml");
-	text_put(&a->body, XML_HEAD "<ListAllMyBucketsResult" XMLNS "><Buckets>");
+	(void)b;
+	(void)r;
+	s3_xml_begin(a, "ListAllMyBucketsResult");
+	text_put(&a->body, "<Buckets>");
 	for (size_t i = 0; i < f->s3.n; i++) {
 		vclock_iso(iso, f->s3.buckets[i]->created_ms);
 		text_printf(&a->body, "<Bucket><Name>%s</Name><CreationDate>%s</CreationDate></Bucket>",
@@ -179,29 +211,13 @@ static void list_buckets(const struct fake *f, struct reply *a)
 void s3_answer(struct fake *f, struct request *r, struct reply *a)
 {
 	struct s3_bucket *b = s3_bucket_find(f, r->table);
-	const char *op = r->op;
+	const struct operation *op = operation(r);
 
-	if (strcmp(op, "ListBuckets") == 0)
-		list_buckets(f, a);
-	else if (strcmp(op, "CreateBucket") == 0)
-		create_bucket(f, r, a);
-	else if (!*op)
+	if (!op)
 		s3_error(r, a, 501, "NotImplemented",
 			 "A header or query you provided implies functionality that is not implemented.");
-	else if (!b)
+	else if (!b && op->handler != list_buckets && op->handler != create_bucket)
 		s3_error(r, a, 404, "NoSuchBucket", "The specified bucket does not exist");
-	else if (strcmp(op, "GetBucketVersioning") == 0)
-		get_versioning(b, a);
-	else if (strcmp(op, "PutBucketVersioning") == 0)
-		put_versioning(b, r, a);
-	else if (strcmp(op, "ListObjectVersions") == 0)
-		s3_list_versions(f, b, r, a);
-	else if (strcmp(op, "PutObject") == 0)
-		s3_put_object(f, b, r, a);
-	else if (strcmp(op, "DeleteObject") == 0)
-		s3_delete_object(f, b, r, a);
-	else if (strcmp(op, "GetObject") == 0 || strcmp(op, "HeadObject") == 0)
-		s3_get_object(f, b, r, a);
 	else
-		reply_header(a, "x-amz-bucket-region", FAKE_REGION);
+		op->handler(f, b, r, a);
 }

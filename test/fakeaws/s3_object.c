@@ -6,66 +6,19 @@
 #include "digest.h"
 #include "fake.h"
 #include "mem.h"
-#include "rng.h"
 
 #define KEY_MAX 1024
 #define META_MAX 2048
 
-static struct s3_object *make_object(struct s3_bucket *b, const char *key)
+/* LastModified has whole seconds. */
+static int64_t now_of(const struct fake *f, bool marker)
 {
-	struct s3_object *o = s3_object_find(b, key);
-	size_t at;
-
-	if (o)
-		return o;
-	o = mem_new(sizeof(*o));
-	o->key = mem_dup(key);
-	if (map_reserve(&b->objects, b->n + 1) < 0)
-		abort();
-	map_add(&b->objects, &o->node, map_hash(key, strlen(key)));
-	at = s3_lower_bound(b, key);
-	mem_reserve(&b->sorted, &b->cap, b->n + 1, sizeof(*b->sorted));
-	memmove(b->sorted + at + 1, b->sorted + at, (b->n - at) * sizeof(*b->sorted));
-	b->sorted[at] = o;
-	b->n++;
-	return o;
-}
-
-static struct s3_version *latest(const struct s3_object *o)
-{
-	return o && o->n ? o->versions[o->n - 1] : NULL;
-}
-
-/* A new version on top. Outside of versioning it takes the place of the one with the id "null". */
-static struct s3_version *add_version(struct fake *f, struct s3_bucket *b, const struct request *r, bool marker)
-{
-	struct s3_object *o = make_object(b, r->key);
-	struct s3_version *v = mem_new(sizeof(*v));
-
-	v->marker = marker;
-	v->request = r->id;
-	v->modified_ms = vclock_of_ms(&f->clock, SERVICE_S3) / 1000 * 1000;
-	if (marker && f->s3.skew_markers)
-		v->modified_ms -= 1000;
-	if (b->versioning == S3_ENABLED) {
-		v->id = mem_printf("%016llx.%08llx", (unsigned long long)rng_next(&f->rng),
-				   (unsigned long long)++f->s3.ids);
-	} else {
-		v->id = mem_dup("null");
-		for (size_t i = 0; i < o->n; i++)
-			if (strcmp(o->versions[i]->id, "null") == 0) {
-				memmove(o->versions + i, o->versions + i + 1, (--o->n - i) * sizeof(*o->versions));
-				break;
-			}
-	}
-	mem_reserve(&o->versions, &o->cap, o->n + 1, sizeof(*o->versions));
-	o->versions[o->n++] = v;
-	audit_wrote(f, r, v, b->name, o->key);
-	return v;
+	int64_t now_ms = vclock_of_ms(&f->clock, SERVICE_S3) / 1000 * 1000;
+	return marker && f->s3.skew_markers ? now_ms - 1000 : now_ms;
 }
 
 /* Whether the body is what the header's digest says; errors as S3's. */
-static bool check_md5(const struct request *r, struct reply *a)
+bool s3_check_md5(const struct request *r, struct reply *a)
 {
 	const char *told = request_header(r, "content-md5");
 	unsigned char digest[DIGEST_MD5_BYTES];
@@ -84,10 +37,17 @@ static bool check_md5(const struct request *r, struct reply *a)
 	return false;
 }
 
-static bool check_condition(const struct fake *f, const struct s3_object *o, const struct request *r, struct reply *a)
+/* The same ETag, but without quotes. */
+static bool is_bare(const char *match, const char *etag)
+{
+	size_t n = strlen(match);
+	return n + 2 == strlen(etag) && strncmp(match, etag + 1, n) == 0;
+}
+
+bool s3_check_condition(const struct fake *f, const struct s3_object *o, const struct request *r, struct reply *a)
 {
 	const char *none = request_header(r, "if-none-match"), *match = request_header(r, "if-match");
-	const struct s3_version *v = latest(o);
+	const struct s3_version *v = s3_latest(o);
 	bool there = v && !v->marker;
 
 	if (f->s3.ignore_conditions)
@@ -102,7 +62,7 @@ static bool check_condition(const struct fake *f, const struct s3_object *o, con
 		return false;
 	}
 	if ((none && there) ||
-	    (match && strcmp(match, v->etag) != 0 && strcmp(match, "*") != 0 && strncmp(match, v->etag + 1, 32) != 0)) {
+	    (match && strcmp(match, v->etag) != 0 && strcmp(match, "*") != 0 && !is_bare(match, v->etag))) {
 		s3_error(r, a, 412, "PreconditionFailed",
 			 "At least one of the pre-conditions you specified did not hold");
 		return false;
@@ -110,7 +70,7 @@ static bool check_condition(const struct fake *f, const struct s3_object *o, con
 	return true;
 }
 
-static bool take_meta(struct s3_version *v, const struct request *r)
+size_t s3_take_meta(struct pairs *out, const struct request *r)
 {
 	size_t total = 0;
 
@@ -118,39 +78,41 @@ static bool take_meta(struct s3_version *v, const struct request *r)
 		const struct pair *h = &r->headers.at[i];
 		if (strncmp(h->name, "x-amz-meta-", 11) != 0)
 			continue;
-		if (v)
-			pairs_add(&v->meta, h->name + 11, strlen(h->name) - 11, h->value, strlen(h->value));
+		if (out)
+			pairs_add(out, h->name + 11, strlen(h->name) - 11, h->value, strlen(h->value));
 		total += strlen(h->name) - 11 + strlen(h->value);
 	}
-	return total <= META_MAX;
+	return total;
+}
+
+bool s3_check_put(const struct request *r, struct reply *a)
+{
+	const char *class = request_header(r, "x-amz-storage-class");
+
+	if (strlen(r->key) > KEY_MAX)
+		s3_error(r, a, 400, "KeyTooLongError", "Your key is too long");
+	else if (s3_take_meta(NULL, r) > META_MAX)
+		s3_error(r, a, 400, "MetadataTooLarge",
+			 "Your metadata headers exceed the maximum allowed metadata size");
+	else if (class && !s3_is_storage_class(class))
+		s3_error(r, a, 400, "InvalidStorageClass", "The storage class you specified is not valid");
+	else
+		return true;
+	return false;
 }
 
 void s3_put_object(struct fake *f, struct s3_bucket *b, struct request *r, struct reply *a)
 {
-	const char *type = request_header(r, "content-type");
-	unsigned char digest[DIGEST_MD5_BYTES];
-	char hex[33];
+	const char *type = request_header(r, "content-type"), *class = request_header(r, "x-amz-storage-class");
+	struct s3_version *v;
 
-	if (strlen(r->key) > KEY_MAX) {
-		s3_error(r, a, 400, "KeyTooLongError", "Your key is too long");
+	if (!s3_check_put(r, a) || !s3_check_md5(r, a) || !s3_check_condition(f, s3_object_find(b, r->key), r, a))
 		return;
-	}
-	if (!take_meta(NULL, r)) {
-		s3_error(r, a, 400, "MetadataTooLarge",
-			 "Your metadata headers exceed the maximum allowed metadata size");
-		return;
-	}
-	if (!check_md5(r, a) || !check_condition(f, s3_object_find(b, r->key), r, a))
-		return;
-	struct s3_version *v = add_version(f, b, r, false);
-	take_meta(v, r);
+	v = s3_version_add(f, b, r->key, NULL, false, now_of(f, false), r->id);
+	s3_take_meta(&v->meta, r);
 	v->content_type = mem_dup(type ? type : "binary/octet-stream");
-	v->len = r->body.len;
-	v->body = mem_dup_n(buf_str(&r->body), r->body.len);
-	digest_md5(digest, v->body, v->len);
-	digest_hex(hex, digest, sizeof(digest));
-	snprintf(v->etag, sizeof(v->etag), "\"%s\"", hex);
-	digest_sha256_hex(v->sha256, v->body, v->len);
+	v->storage_class = class && strcmp(class, "STANDARD") != 0 ? mem_dup(class) : NULL;
+	s3_version_fill(v, buf_str(&r->body), r->body.len);
 	reply_header(a, "ETag", v->etag);
 	if (b->versioning != S3_UNVERSIONED)
 		reply_header(a, "x-amz-version-id", v->id);
@@ -167,15 +129,11 @@ void s3_delete_object(struct fake *f, struct s3_bucket *b, struct request *r, st
 			s3_error(r, a, 403, "AccessDenied", "Access Denied");
 			return;
 		}
-		for (size_t i = 0; o && i < o->n; i++) {
-			struct s3_version *v = o->versions[i];
-			if (strcmp(v->id, id) != 0)
-				continue;
-			if (v->marker)
-				reply_header(a, "x-amz-delete-marker", "true");
-			memmove(o->versions + i, o->versions + i + 1, (--o->n - i) * sizeof(*o->versions));
-			break;
-		}
+		const struct s3_version *gone = s3_version_find(o, id);
+		if (gone && gone->marker)
+			reply_header(a, "x-amz-delete-marker", "true");
+		if (gone)
+			s3_version_remove(o, id);
 		reply_header(a, "x-amz-version-id", id);
 		return;
 	}
@@ -184,7 +142,7 @@ void s3_delete_object(struct fake *f, struct s3_bucket *b, struct request *r, st
 			o->n = 0;
 		return;
 	}
-	struct s3_version *v = add_version(f, b, r, true);
+	struct s3_version *v = s3_version_add(f, b, r->key, NULL, true, now_of(f, true), r->id);
 	reply_header(a, "x-amz-delete-marker", "true");
 	reply_header(a, "x-amz-version-id", v->id);
 }
@@ -200,8 +158,17 @@ static void put_head(const struct s3_bucket *b, const struct s3_version *v, stru
 	reply_header(a, "Accept-Ranges", "bytes");
 	if (b->versioning != S3_UNVERSIONED)
 		reply_header(a, "x-amz-version-id", v->id);
+	if (v->storage_class)
+		reply_header(a, "x-amz-storage-class", v->storage_class);
 	for (size_t i = 0; i < v->meta.n; i++)
 		text_printf(&a->headers, "x-amz-meta-%s: %s\r\n", v->meta.at[i].name, v->meta.at[i].value);
+}
+
+/* What is in these classes must be restored before it can be read; nothing here is ever restored. */
+static bool is_archived(const struct s3_version *v)
+{
+	return v->storage_class &&
+	       (strcmp(v->storage_class, "GLACIER") == 0 || strcmp(v->storage_class, "DEEP_ARCHIVE") == 0);
 }
 
 /* Of a delete marker: 404 when it is the latest, 405 when it was asked for by its version. */
@@ -223,24 +190,64 @@ static void get_marker(const struct fake *f, const struct s3_version *v, bool by
 	}
 }
 
+/* "bytes=A-B", "bytes=A-" or "bytes=-N"; what is not a range of this kind is no range (RFC 9110, 14.2). */
+static bool parse_range(const char *text, size_t len, size_t *from, size_t *to)
+{
+	char *end;
+	unsigned long long first, last;
+
+	if (!text || strncmp(text, "bytes=", 6) != 0)
+		return false;
+	text += 6;
+	first = strtoull(text, &end, 10);
+	if (*text == '-') {
+		last = strtoull(text + 1, &end, 10);
+		first = last < len ? len - last : 0;
+		last = len - 1;
+	} else if (end == text || *end++ != '-') {
+		return false;
+	} else {
+		last = *end ? strtoull(end, &end, 10) : UINT64_MAX;
+	}
+	*from = (size_t)first;
+	*to = last < len ? (size_t)last : len - 1;
+	return *end == '\0';
+}
+
+/* The body, or what is asked for of it; false with an error answered. */
+static bool put_body(const struct s3_version *v, const struct request *r, struct reply *a)
+{
+	size_t from = 0, to = 0;
+	bool part = parse_range(request_header(r, "range"), v->len, &from, &to);
+
+	if (part && (from >= v->len || from > to)) {
+		s3_error(r, a, 416, "InvalidRange", "The requested range is not satisfiable");
+		return false;
+	}
+	if (part) {
+		a->status = 206;
+		text_printf(&a->headers, "Content-Range: bytes %zu-%zu/%zu\r\n", from, to, v->len);
+	}
+	/* For a HEAD, only its length goes out: see http.c. */
+	text_put_n(&a->body, v->body + from, part ? to - from + 1 : v->len);
+	return true;
+}
+
 void s3_get_object(struct fake *f, struct s3_bucket *b, struct request *r, struct reply *a)
 {
 	const char *id = request_query(r, "versionId");
 	const struct s3_object *o = s3_object_find(b, r->key);
-	const struct s3_version *v = id ? NULL : latest(o);
+	const struct s3_version *v = id ? s3_version_find(o, id) : s3_latest(o);
 
-	for (size_t i = 0; id && o && i < o->n; i++)
-		if (strcmp(o->versions[i]->id, id) == 0)
-			v = o->versions[i];
 	if (v && v->marker) {
 		get_marker(f, v, id != NULL, r, a);
+	} else if (v && is_archived(v) && strcmp(r->method, "GET") == 0) {
+		s3_error(r, a, 403, "InvalidObjectState", "The operation is not valid for the object's storage class");
 	} else if (!v && id) {
 		s3_error(r, a, 404, "NoSuchVersion", "The specified version does not exist.");
 	} else if (!v) {
 		s3_error(r, a, 404, "NoSuchKey", "The specified key does not exist.");
-	} else {
+	} else if (put_body(v, r, a)) {
 		put_head(b, v, a);
-		/* For a HEAD, only its length goes out: see http.c. */
-		text_put_n(&a->body, v->body, v->len);
 	}
 }

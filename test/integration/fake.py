@@ -144,6 +144,24 @@ class Fake:
     def verify(self, table, bucket, **options):
         return self.ask("/_verify", table=table, bucket=bucket, **options)
 
+    # Histories in S3, as they are told
+
+    def version(self, bucket, key, **members):
+        """The id of a new version or (marker=True) delete marker; members as control's "version"."""
+        return self.do("version", bucket=bucket, key=key, **members)["version_id"]
+
+    def versions(self, bucket, all_of_them):
+        """Ids of many at once: a dict of members each, the key among them."""
+        return self.do("version", bucket=bucket, versions=all_of_them)["version_ids"]
+
+    def expire(self, bucket, key, version_id):
+        """One version goes for good, as by a lifecycle rule."""
+        self.do("expire_version", bucket=bucket, key=key, version_id=version_id)
+
+    def uploads(self):
+        """Multipart uploads that are neither completed nor aborted."""
+        return self.ask("/_audit/uploads")["uploads"]
+
     # Tables and buckets
 
     def new_bucket(self, versioning="Enabled"):
