@@ -116,8 +116,13 @@ def show():
 
 
 def check():
-    with open(sys.argv[4], encoding="utf-8") as f:
-        items = [json.loads(line)["Item"] for line in f if line.startswith("{")]
+    if sys.argv[4] == "table":
+        items = dynamodb.scan(TableName=sys.argv[5], ConsistentRead=True)["Items"]
+    else:
+        with open(sys.argv[4], encoding="utf-8") as f:
+            items = [json.loads(line)["Item"] for line in f if line.startswith("{")]
+    for item in items:
+        print("  " + json.dumps(item))
     got = sorted((i["id"]["S"], i["total"]["N"], i["state"]["S"]) for i in items)
     want = [("order-1", "19.95", "paid"), ("order-2", "250", "new"), ("order-3", "7.25", "new")]
     if got != want:
@@ -178,7 +183,7 @@ say "6. What the bucket holds: one key per item, one version per change"
 client show
 
 say "7. The history of an item"
-show "$build/ddb-streamctl" -c "$work/ddb-streamd.conf" history --table "$table" --key-value order-1
+show "$build/ddb-streamctl" -c "$work/ddb-streamd.conf" history --table "$table" --key-value order-1 --diff
 
 if [ -n "${KEEP:-}" ]; then
 	say "All of it runs until you press Enter. Environment: . $work/rgw/env; . $work/dynamodb/env"
@@ -191,6 +196,12 @@ wait $daemon
 daemon=
 echo "the daemon drained, saved its checkpoint and ended with status 0"
 
-say "9. The table as it was before the mistake, from the bucket alone"
-show "$build/ddb-streamctl" -c "$work/ddb-streamd.conf" restore --table "$table" --at "$before" --to-file - | tee "$work/restored"
-client check "$work/restored"
+say "9. The table as it was before the mistake, from the bucket alone: a new table"
+ctl=("$build/ddb-streamctl" -c "$work/ddb-streamd.conf")
+show "${ctl[@]}" restore --table "$table" --at "$before" --to-table "$table-before"
+client check table "$table-before"
+
+say "10. The same in place: what differs is put, the rest is left alone"
+show "${ctl[@]}" diff --table "$table" --at "$before" --with now --force || [ $? -eq 1 ]
+show "${ctl[@]}" restore --table "$table" --at "$before" --in-place --yes
+client check table "$table"
