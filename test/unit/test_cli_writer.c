@@ -86,6 +86,8 @@ static void test_all_unprocessed(void **state)
 	writer_fixture_check(f, 0, 10, 0);
 	assert_int_equal(f->requests, 3);
 	assert_int_equal(writer_figures(f->w)->left, 20);
+	/* The waits grow with this. */
+	assert_int_equal(f->jobs[0].job.attempts, 2);
 	/* It waits for its timer, not in circles. */
 	assert_in_range(f->turns, 1, 200);
 }
