@@ -143,7 +143,7 @@ int session_open(struct session *s, const struct options *o)
 		return cli_fail(&e);
 	uv_loop_init(&s->loop);
 	watch_signals(s);
-	if (aws_init(&s->aws, &s->loop, s->conf, SESSION_SLOTS + 24, &e) < 0 ||
+	if (aws_init(&s->aws, &s->loop, s->conf, SESSION_SLOTS + SESSION_OTHERS, &e) < 0 ||
 	    aws_op_init(&s->op, &s->aws, ANSWER_MAX, &e) < 0)
 		return cli_fail(&e);
 	return 0;

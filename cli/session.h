@@ -11,8 +11,9 @@
 #include "base/config.h"
 #include "options.h"
 
-#define SESSION_SLOTS 64 /* questions in flight, beside listings */
-#define SESSION_TRIES 8	 /* of one request, before it counts as failed */
+#define SESSION_SLOTS 64  /* questions in flight, beside listings */
+#define SESSION_OTHERS 48 /* connections for listings, writes and single requests */
+#define SESSION_TRIES 8	  /* of one request, before it counts as failed */
 
 struct session {
 	struct config *conf;
