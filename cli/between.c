@@ -14,12 +14,16 @@ static size_t common(struct span a, struct span b)
 
 static int byte_at(struct span s, size_t i)
 {
-	return i < s.len ? (unsigned char)s.ptr[i] : FIRST - 1;
+	int byte = i < s.len ? (unsigned char)s.ptr[i] : 0;
+	return byte < FIRST - 1 ? FIRST - 1 : byte;
 }
 
 bool between(struct span low, struct span high, size_t prefix_len, struct buf *out)
 {
 	size_t same = high.len > 0 ? common(low, high) : prefix_len;
+	if (high.len > 0 &&
+	    (same == high.len || (same < low.len && (unsigned char)low.ptr[same] > (unsigned char)high.ptr[same])))
+		return false; /* `high` is not behind `low` */
 	for (size_t i = same; i <= low.len; i++) {
 		int a = byte_at(low, i);
 		int b = i == same && high.len > 0 ? byte_at(high, i) : BEHIND;

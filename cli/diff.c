@@ -2,6 +2,7 @@
 #include "diff.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -13,14 +14,17 @@
 #define DIFFERENT 1 /* exit code, as of diff(1) */
 
 const char diff_help[] =
-	"Usage: ddb-streamctl [-c FILE | --bucket NAME] diff --table T --at TIME --with TIME [OPTION]...\n"
-	"Lists the items that differ between two times: A added, M modified, D deleted, from the first to the\n"
-	"second. The exit status is 0 when nothing differs, 1 when something does, 3 when an item could not be\n"
-	"compared, and 64 or higher after an error.\n"
+	"Usage: ddb-streamctl [-c FILE | --bucket NAME] diff --table T --at TIME --with TIME|live [OPTION]...\n"
+	"Lists the items that differ between two times, or between a time and the live table: A added,\n"
+	"M modified, D deleted, from the first to the second. The exit status is 0 when nothing differs,\n"
+	"1 when something does, 3 when an item could not be compared, and 64 or higher after an error.\n"
 	"\n"
 	"      --table T              the table\n"
 	"      --at TIME, --with TIME   2026-11-23T12:40:35Z (or another zone), -30m (ago), now, or latest: the\n"
 	"                             last moment that is known to be complete\n"
+	"      --with live            the table as it is now: all of it is read, and once more when it has items that\n"
+	"                             the backup had not\n"
+	"      --rate UNITS           at most so many read units of the live table a second\n"
 	"      --detail               below each item its attributes: + added, - removed, ~ changed; with -o json\n"
 	"                             as \"diff\"\n"
 	"      --key JSON             only the item with this key, such as {\"id\":{\"S\":\"x\"}}\n"
@@ -34,13 +38,22 @@ const char diff_help[] =
 static void summary(const struct diff_plan *p, int64_t began_mono_ms)
 {
 	const struct diff_rows *r = &p->rows;
-	char at[CLOCK_ISO_SIZE], with[CLOCK_ISO_SIZE];
+	char at[CLOCK_ISO_SIZE], with[CLOCK_ISO_SIZE] = "the live table";
+	if (!p->live)
+		clock_iso(with, p->with_ms);
 	cli_say("table %s from %s to %s: %llu items added, %llu modified, %llu deleted, of %llu keys in %.1f s",
-		p->options->table, clock_iso(at, p->at_ms), clock_iso(with, p->with_ms), (unsigned long long)r->added,
+		p->options->table, clock_iso(at, p->at_ms), with, (unsigned long long)r->added,
 		(unsigned long long)r->changed, (unsigned long long)r->removed, (unsigned long long)p->seen,
 		(double)(clock_mono_ms() - began_mono_ms) / 1000);
+	if (p->read_units > 0)
+		cli_say("reading the live table took %.0f read units", p->read_units);
 	if (p->missing > 0)
 		cli_say("%llu items could not be compared; they are named above", (unsigned long long)p->missing);
+}
+
+static uint64_t differences(const struct diff_plan *p)
+{
+	return p->rows.added + p->rows.changed + p->rows.removed;
 }
 
 /* Differences that nobody could read were not told. */
@@ -52,23 +65,33 @@ static int tell_result(const struct diff_plan *p)
 	}
 	if (p->missing > 0)
 		return CLI_INCOMPLETE;
-	return p->rows.added + p->rows.changed + p->rows.removed > 0 ? DIFFERENT : 0;
+	return differences(p) > 0 ? DIFFERENT : 0;
 }
 
 static int run(struct diff_plan *p)
 {
 	int64_t began_mono_ms = clock_mono_ms();
 	struct err e;
-	if (diff_times(p, &e) < 0) {
+	if ((p->live ? diff_live(p, &e) : diff_times(p, &e)) < 0) {
 		int code = cli_fail(&e);
 		return ferror(stdout) ? EX_IOERR : code;
 	}
-	if (p->narrow->exact && p->seen == 0) {
-		cli_say("bucket %s has nothing of this item", p->session->conf->bucket);
+	if (p->narrow->exact && p->seen == 0 && differences(p) == 0) {
+		cli_say("bucket %s%s nothing of this item", p->session->conf->bucket,
+			p->live ? " and the live table have" : " has");
 		return EX_NOINPUT;
 	}
 	summary(p, began_mono_ms);
 	return tell_result(p);
+}
+
+static int read_rate(const struct options *o, double *units_per_s)
+{
+	char *end;
+	*units_per_s = strtod(o->rate, &end);
+	if (*end == '\0' && end != o->rate && *units_per_s >= 1 && *units_per_s <= 1e9)
+		return 0;
+	return cli_usage("--rate %s: read units a second, from 1 to 1000000000", o->rate);
 }
 
 static int check_usage(const struct options *o, struct diff_plan *p)
@@ -78,40 +101,41 @@ static int check_usage(const struct options *o, struct diff_plan *p)
 	if (o->at == NULL)
 		return cli_usage("diff: --at is missing: " COVER_ALLOWED);
 	if (o->with == NULL)
-		return cli_usage("diff: --with is missing: " COVER_ALLOWED);
+		return cli_usage("diff: --with is missing: live, " COVER_ALLOWED);
+	p->live = strcmp(o->with, "live") == 0;
+	if (o->rate != NULL && !p->live)
+		return cli_usage("diff: --rate goes with --with live alone: nothing else reads a table");
 	int code = narrow_usage(o);
 	if (code == 0)
 		code = cover_parse("--at", o->at, &p->at_ms);
-	return code == 0 ? cover_parse("--with", o->with, &p->with_ms) : code;
+	if (code == 0 && !p->live)
+		code = cover_parse("--with", o->with, &p->with_ms);
+	return code == 0 && o->rate != NULL ? read_rate(o, &p->units_per_s) : code;
 }
 
-static int compare(struct session *s, const struct options *o, struct diff_plan *p)
+static int load(struct session *s, const struct options *o, struct diff_plan *p, struct narrow *narrow,
+		struct schema *schema)
 {
-	struct schema schema = {0};
-	struct narrow narrow;
-	int code = narrow_init(&narrow, s, o);
+	int code = narrow_init(narrow, s, o);
 	if (code == 0)
-		code = schema_load(s, &schema);
+		code = schema_load(s, schema);
 	if (code == 0)
 		code = cover_check(s, o, "--at", o->at, &p->at_ms);
-	if (code == 0)
+	if (code == 0 && !p->live)
 		code = cover_check(s, o, "--with", o->with, &p->with_ms);
-	if (code == 0) {
-		p->session = s;
-		p->narrow = &narrow;
-		p->rows.schema = &schema;
-		p->rows.folder = s->data_path;
-		p->rows.names_tell = s->table->key_format == KEY_FORMAT_PATH;
-		code = run(p);
-	}
-	schema_fini(&schema);
-	narrow_fini(&narrow);
+	p->session = s;
+	p->narrow = narrow;
+	p->rows.schema = schema;
+	p->rows.folder = s->data_path;
+	p->rows.names_tell = s->table->key_format == KEY_FORMAT_PATH;
 	return code;
 }
 
 int diff_run(const struct options *o)
 {
 	struct session s;
+	struct narrow narrow = {0};
+	struct schema schema = {0};
 	struct diff_plan plan = {
 		.options = o,
 		.rows = {.json = o->json, .detail = o->detail, .columns = change_columns()},
@@ -122,8 +146,12 @@ int diff_run(const struct options *o)
 	diff_rows_init(&plan.rows);
 	code = session_open(&s, o);
 	if (code == 0)
-		code = compare(&s, o, &plan);
+		code = load(&s, o, &plan, &narrow, &schema);
+	if (code == 0)
+		code = run(&plan);
 	session_close(&s);
+	schema_fini(&schema);
+	narrow_fini(&narrow);
 	diff_rows_fini(&plan.rows);
 	return code;
 }

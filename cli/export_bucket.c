@@ -84,7 +84,7 @@ static void learn_encryption(struct bucket *b)
 	struct span key = http_header_get(b->op.slot, "x-amz-server-side-encryption-aws-kms-key-id");
 	if (told.len == 0)
 		return;
-	strcpy(b->place.sse, span_eq_str(told, "AES256") ? "AES256" : "KMS");
+	keep(b->place.sse, sizeof(b->place.sse), span_eq_str(told, "AES256") ? told : SPAN_LIT("KMS"));
 	keep(b->place.sse_key, sizeof(b->place.sse_key), key);
 }
 
@@ -202,8 +202,10 @@ static void bucket_halt(struct export_place *p)
 			continue;
 		if (u->upload_id.len > 0)
 			abort_upload(b, u);
-		if (u->step == EXPORT_LOOK || (u->step > EXPORT_PART && u->maybe_done))
-			bucket_remove(p, u->file.name, &e);
+		bool unsure = u->step == EXPORT_LOOK || (u->step > EXPORT_PART && u->maybe_done);
+		if (unsure && bucket_remove(p, u->file.name, &e) < 0)
+			cli_say("%s%s may be there, and is of no use: remove it (%s)", b->root, u->file.name,
+				e.message);
 		export_upload_reset(u);
 	}
 }

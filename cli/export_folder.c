@@ -120,35 +120,54 @@ static void free_file(struct folder_file *f)
 	free(f);
 }
 
-static int folder_begin(struct export_place *p, const char *name, const char *type, struct export_file **out,
-			struct err *e)
+static int open_part(struct folder_file *f, struct err *e)
+{
+	f->fd = open(f->part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE);
+	if (f->fd >= 0)
+		return 0;
+	int rc = errno == EEXIST
+			 ? err_set(e, ERR_CONFLICT,
+				   "%s exists: another run writes it, or one was killed; then remove it", f->part)
+			 : refused(e, errno, f->part);
+	/* So that it is not taken away: it is not ours. */
+	free(f->part);
+	f->part = NULL;
+	return rc;
+}
+
+/* NULL on failure. */
+static struct folder_file *new_file(struct export_place *p, const char *name, struct err *e)
 {
 	struct folder *d = folder_of(p);
 	struct folder_file *f = calloc(1, sizeof(*f));
-	int rc = 0;
-	(void)type;
-	if (f == NULL)
-		return no_memory(e);
+	if (f == NULL) {
+		no_memory(e);
+		return NULL;
+	}
 	f->file.place = p;
 	f->fd = -1;
 	f->file.name = strdup(name);
 	f->path = path_of(d, name, "");
-	char *part = path_of(d, name, ".part");
-	if (f->file.name == NULL || f->path == NULL || part == NULL)
-		rc = no_memory(e);
-	else if ((f->fd = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, FILE_MODE)) < 0)
-		rc = errno == EEXIST
-			     ? err_set(e, ERR_CONFLICT,
-				       "%s exists: another run writes it, or one was killed; then remove it", part)
-			     : refused(e, errno, part);
-	if (rc < 0) {
-		free(part);
+	f->part = path_of(d, name, ".part");
+	bool all = f->file.name != NULL && f->path != NULL && f->part != NULL;
+	if (!all)
+		no_memory(e);
+	if (!all || open_part(f, e) < 0) {
 		free_file(f);
-		return rc;
+		return NULL;
 	}
-	f->part = part;
 	f->next = d->files;
 	d->files = f;
+	return f;
+}
+
+static int folder_begin(struct export_place *p, const char *name, const char *type, struct export_file **out,
+			struct err *e)
+{
+	struct folder_file *f = new_file(p, name, e);
+	(void)type;
+	if (f == NULL)
+		return -(int)e->class;
 	*out = &f->file;
 	return 0;
 }
@@ -259,13 +278,12 @@ static int folder_remove(struct export_place *p, const char *name, struct err *e
 static int folder_put(struct export_place *p, const char *name, const char *type, struct span body, const bool *stop,
 		      struct err *e)
 {
-	struct export_file *file;
+	struct folder_file *f = new_file(p, name, e);
+	(void)type;
 	(void)stop;
-	int rc = folder_begin(p, name, type, &file, e);
-	if (rc < 0)
-		return rc;
-	struct folder_file *f = (struct folder_file *)file;
-	rc = write_all(f->fd, body) < 0 ? refused(e, errno, f->part) : settle(f, e);
+	if (f == NULL)
+		return -(int)e->class;
+	int rc = write_all(f->fd, body) < 0 ? refused(e, errno, f->part) : settle(f, e);
 	if (rc == 0) {
 		free(f->part);
 		f->part = NULL;

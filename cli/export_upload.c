@@ -64,19 +64,30 @@ static size_t full_bytes(const struct export_upload *u)
 	return number <= SMALL_PARTS ? u->all->part_bytes : u->all->part_bytes / 2 * 5;
 }
 
+static void fail(struct export_upload *u, int rc, struct err *e)
+{
+	export_upload_remedy(e);
+	export_place_fail(u->file.place, rc, e);
+}
+
 bool export_upload_ready(struct export_file *file)
 {
 	struct export_upload *u = (struct export_upload *)file;
 	struct export_uploads *all = u->all;
-	for (size_t i = 0; u->filling == NULL && i < EXPORT_PARTS; i++) {
-		if (all->parts[i].used)
-			continue;
-		if (buf_reserve(&all->parts[i].bytes, full_bytes(u) + PART_SLACK) < 0)
-			return false;
-		u->filling = &all->parts[i];
-		u->filling->used = true;
+	struct export_part *part = u->filling;
+	struct err e;
+	for (size_t i = 0; part == NULL && i < EXPORT_PARTS; i++)
+		if (!all->parts[i].used)
+			part = &all->parts[i];
+	if (part == NULL)
+		return false;
+	if (u->filling == NULL && buf_reserve(&part->bytes, full_bytes(u) + PART_SLACK) < 0) {
+		fail(u, no_memory(&e), &e);
+		return false;
 	}
-	return u->filling != NULL && u->filling->bytes.len < full_bytes(u);
+	part->used = true;
+	u->filling = part;
+	return part->bytes.len < full_bytes(u);
 }
 
 static void release(struct export_part **part)
@@ -86,12 +97,6 @@ static void release(struct export_part **part)
 	buf_reset(&(*part)->bytes);
 	(*part)->used = false;
 	*part = NULL;
-}
-
-static void fail(struct export_upload *u, int rc, struct err *e)
-{
-	export_upload_remedy(e);
-	export_place_fail(u->file.place, rc, e);
 }
 
 void export_upload_write(struct export_file *file, struct span bytes)
@@ -236,6 +241,8 @@ static void on_answer(struct aws_op *op, int rc, void *arg)
 	}
 	if (step == EXPORT_CREATE || step == EXPORT_PART)
 		advance(u);
+	else if (step == EXPORT_COMPLETE && u->file.etag[0] == '\0')
+		take_step(u, EXPORT_LOOK); /* not every server tells it here */
 	else
 		whole(u);
 	p->wake(p->arg);

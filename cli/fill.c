@@ -128,11 +128,6 @@ int fill_init(struct fill *f, const struct restore_plan *p, const struct state_o
 	      const char *table, struct restore_figures *out, struct err *e)
 {
 	*f = (struct fill){.plan = p, .figures = out};
-	if (p->resumed) {
-		out->items = p->journal->items;
-		out->bytes = p->journal->bytes;
-		out->missing = p->journal->missing;
-	}
 	int rc = state_init(&f->state, p->session, so, e);
 	if (rc < 0)
 		return rc;
@@ -156,7 +151,7 @@ int fill_run(struct fill *f, struct err *e)
 		rc = state_run(&f->state, e);
 	}
 	int saved = journal_end(j, rc < 0, &other);
-	if (rc < 0 && saved == 0)
+	if (rc < 0 && j->saved)
 		err_prefix(e, "not finished; the same command and --resume go on");
 	progress_end(&f->progress, rc == 0 ? "restored" : NULL);
 	if (rc == 0 && saved < 0) {

@@ -154,7 +154,6 @@ static int put_word(struct session *s, int64_t through_ms)
 static int accept_open(struct session *s, const struct options *o, const struct watermark *w)
 {
 	int64_t through_ms = newest_noticed(w);
-	char through[CLOCK_ISO_SIZE], now[CLOCK_ISO_SIZE];
 	int code = 0;
 	if (watermark_open_gaps(w) == 0) {
 		cli_say("table %s has no open gap; there is nothing to accept", o->table);
@@ -168,6 +167,7 @@ static int accept_open(struct session *s, const struct options *o, const struct 
 	}
 	list(o, w);
 	if (through_ms > now_ms(s) + CLOCKS_MS) { /* the word would close what is noticed until then, seen by nobody */
+		char through[CLOCK_ISO_SIZE], now[CLOCK_ISO_SIZE];
 		fflush(stdout);
 		cli_say("the newest gap was noticed at %s, and it is %s only: a clock was or is wrong; nothing was "
 			"accepted: set the clock of the daemon's host right, or accept after that time",

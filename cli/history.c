@@ -363,7 +363,6 @@ static int check_usage(const struct options *o, uint64_t *limit)
 		return cli_usage("history: --key or --key-value is missing");
 	if (o->first && o->last)
 		return cli_usage("history: --first and --last cannot be given together");
-	*limit = UINT64_MAX;
 	if (o->limit != NULL && (!units_count(o->limit, limit) || *limit == 0))
 		return cli_usage("--limit %s: how many versions, from 1 on", o->limit);
 	return 0;
@@ -373,7 +372,7 @@ int history_run(const struct options *o)
 {
 	struct session s;
 	struct buf key;
-	uint64_t limit;
+	uint64_t limit = UINT64_MAX;
 	int code = check_usage(o, &limit);
 	if (code != 0)
 		return code;

@@ -88,6 +88,9 @@ static json_t *key_json(const struct buf *key)
 
 static json_t *ranges_json(const struct ranges *rs)
 {
+	/* Before it is listed, all is left. */
+	if (rs == NULL)
+		return json_pack("[{s:s, s:s}]", "after", "", "through", "");
 	json_t *list = json_array();
 	for (size_t i = 0; i < RANGES_MAX; i++) {
 		const struct range *r = &rs->slots[i];
@@ -191,7 +194,7 @@ int journal_end(struct journal *j, bool keep, struct err *e)
 	if (j->ticking)
 		uv_close((uv_handle_t *)&j->timer, NULL);
 	j->ticking = false;
-	if (j->path == NULL || j->ranges == NULL)
+	if (j->path == NULL)
 		return 0;
 	if (keep)
 		rc = journal_save(j, e);
@@ -199,30 +202,35 @@ int journal_end(struct journal *j, bool keep, struct err *e)
 		rc = err_errno(e, errno, "journal %s", j->path);
 	if (!keep)
 		j->saved = false;
+	j->ranges = NULL;
+	j->before = NULL;
 	return rc;
 }
 
 /* --- loading --- */
 
-static int read_text(const char *path, struct buf *out, struct err *e)
-{
-	char chunk[16384];
-	ssize_t n;
-	int rc = 0, fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return err_errno(e, errno, "journal %s", path);
-	while (rc == 0 && (n = read(fd, chunk, sizeof(chunk))) != 0) {
-		if (n < 0 && errno == EINTR)
-			continue;
-		rc = n < 0 ? err_errno(e, errno, "journal %s", path) : buf_append(out, chunk, (size_t)n);
-	}
-	close(fd);
-	return rc;
-}
-
 static int damaged(const struct journal *j, struct err *e)
 {
 	return err_set(e, ERR_CORRUPT, "journal %s is damaged: remove it, and begin anew", j->path);
+}
+
+static int read_text(const struct journal *j, struct buf *out, struct err *e)
+{
+	char chunk[16384];
+	ssize_t n;
+	int rc = 0, fd = open(j->path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return err_errno(e, errno, "journal %s", j->path);
+	while (rc == 0 && (n = read(fd, chunk, sizeof(chunk))) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			rc = err_errno(e, errno, "journal %s", j->path);
+		else if (buf_append(out, chunk, (size_t)n) < 0)
+			rc = damaged(j, e); /* no journal is so long */
+	}
+	close(fd);
+	return rc;
 }
 
 /* What differs between two requests is told by its name, as the option has it. */
@@ -309,7 +317,7 @@ int journal_load(struct journal *j, bool *exists, struct err *e)
 	if (!*exists)
 		return 0;
 	buf_init(&text, FILE_MAX);
-	int rc = read_text(j->path, &text, e);
+	int rc = read_text(j, &text, e);
 	json_t *o = rc == 0 ? json_loadb(buf_str(&text), text.len, JSON_REJECT_DUPLICATES, NULL) : NULL;
 	if (rc == 0)
 		rc = o != NULL ? read_content(j, o, e) : damaged(j, e);

@@ -24,7 +24,7 @@ struct journal {
 	/* After a save that failed on the timer. */
 	void (*failed)(int rc, const struct err *e, void *arg);
 	void *arg;
-	const struct ranges *ranges;
+	const struct ranges *ranges; /* NULL: nothing is listed yet */
 	/* What a save holds beside the ranges, and what a load gives back. */
 	int64_t at_ms, since_ms;
 	uint64_t items, bytes, missing;
@@ -50,7 +50,10 @@ int journal_load(struct journal *j, bool *exists, struct err *e);
 /* Saves once a second from now on. */
 void journal_start(struct journal *j, uv_loop_t *loop, const struct ranges *ranges);
 int journal_save(struct journal *j, struct err *e);
-/* Ends the saving; with `keep` saves once more, else removes the file. Run the loop once more. 0 or a negative error. */
+/*
+ * Ends the saving; with `keep` saves once more (when that fails, an older one stays), else removes the file. Run the loop
+ * once more. 0 or a negative error.
+ */
 int journal_end(struct journal *j, bool keep, struct err *e);
 void journal_fini(struct journal *j);
 

@@ -13,17 +13,18 @@
 #define SLOTS_MIN_BITS 16 /* 2 MiB */
 #define BLOCK_SLOTS 128	  /* 4 KiB, which is a page of the kernel's cache */
 
-/* In the last byte of the key, in place of two bits of the digest. A slot of zeros is free. */
+/* In the last byte of the key, in place of a bit of the digest. A slot of zeros is free. */
 #define USED 1U
-#define MARKED 2U
-#define FLAGS (USED | MARKED)
 
 struct slot {
 	uint8_t key[KEY_BYTES];
 	uint8_t md5[DIGEST_MD5_SIZE];
 };
 
-/* One file of slots, with the block of it that was used last. */
+/*
+ * One file of slots, with the block of it that was used last. Behind the slots it has a bit for each, which is set when the
+ * slot is marked: marking comes in no order, and so it touches few pages instead of all of them.
+ */
 struct slots {
 	int fd;
 	unsigned bits; /* there are 1 << bits */
@@ -32,9 +33,18 @@ struct slots {
 	struct slot cache[BLOCK_SLOTS];
 };
 
+/*
+ * What was added last is gathered in memory, in the same order as in the file, and then goes there in one sweep from its
+ * beginning to its end: so a page of the file is written once for many items.
+ */
+#define NEW_BITS 16 /* 2 MiB */
+#define NEW_MAX (3U << NEW_BITS >> 2)
+
 struct live {
 	const char *folder;
 	struct slots *slots;
+	struct slot *new; /* 1 << NEW_BITS */
+	unsigned nnew;	  /* of `count` */
 	uint64_t count, marked;
 };
 
@@ -57,7 +67,9 @@ static int open_file(const struct live *l, struct err *e)
 		if (fd >= 0)
 			unlink(path);
 	}
-	return fd < 0 ? fail(l, e, errno, "cannot make the file") : fd;
+	if (fd < 0)
+		return fail(l, e, errno, "cannot make the file");
+	return fd;
 }
 
 static void slots_free(struct slots *t)
@@ -66,6 +78,12 @@ static void slots_free(struct slots *t)
 		return;
 	close(t->fd);
 	free(t);
+}
+
+/* Where the marks begin. */
+static off_t bits_at(unsigned bits)
+{
+	return (off_t)(sizeof(struct slot) << bits);
 }
 
 static struct slots *slots_new(const struct live *l, unsigned bits, struct err *e)
@@ -84,7 +102,7 @@ static struct slots *slots_new(const struct live *l, unsigned bits, struct err *
 	}
 	int errnum;
 	do
-		errnum = posix_fallocate(t->fd, 0, (off_t)(sizeof(struct slot) << bits));
+		errnum = posix_fallocate(t->fd, 0, bits_at(bits) + ((off_t)1 << bits >> 3));
 	while (errnum == EINTR);
 	if (errnum == 0)
 		return t;
@@ -93,12 +111,10 @@ static struct slots *slots_new(const struct live *l, unsigned bits, struct err *
 	return NULL;
 }
 
-static int move_block(const struct live *l, struct slots *t, bool out, struct err *e)
+static int transfer(const struct live *l, const struct slots *t, bool out, void *bytes, size_t left, off_t off,
+		    struct err *e)
 {
-	char *at = (char *)t->cache;
-	size_t left = sizeof(t->cache);
-	off_t off = (off_t)(t->block * sizeof(t->cache));
-	while (left > 0) {
+	for (char *at = bytes; left > 0;) {
 		ssize_t n = out ? pwrite(t->fd, at, left, off) : pread(t->fd, at, left, off);
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -109,6 +125,11 @@ static int move_block(const struct live *l, struct slots *t, bool out, struct er
 		left -= (size_t)n;
 	}
 	return 0;
+}
+
+static int move_block(const struct live *l, struct slots *t, bool out, struct err *e)
+{
+	return transfer(l, t, out, t->cache, sizeof(t->cache), (off_t)(t->block * sizeof(t->cache)), e);
 }
 
 /* The slot in memory, until another block is looked at. NULL with an error. Who changes it sets t->dirty. */
@@ -135,19 +156,19 @@ static bool is_used(const struct slot *s)
 
 static bool same_key(const uint8_t a[KEY_BYTES], const uint8_t b[KEY_BYTES])
 {
-	return memcmp(a, b, KEY_BYTES - 1) == 0 && ((a[KEY_BYTES - 1] ^ b[KEY_BYTES - 1]) & ~FLAGS) == 0;
+	return memcmp(a, b, KEY_BYTES - 1) == 0 && (a[KEY_BYTES - 1] | USED) == (b[KEY_BYTES - 1] | USED);
 }
 
 /*
  * Where a key's search begins: the leading bits of the digest. So a table of twice the size has its slots in about the same
  * order, and growing reads and writes both files from one end to the other.
  */
-static uint64_t home(const struct slots *t, const uint8_t key[KEY_BYTES])
+static uint64_t home(unsigned bits, const uint8_t key[KEY_BYTES])
 {
 	uint64_t head = 0;
 	for (size_t i = 0; i < sizeof(head); i++)
 		head = head << 8 | key[i];
-	return head >> (64 - t->bits);
+	return head >> (64 - bits);
 }
 
 /*
@@ -157,7 +178,7 @@ static uint64_t home(const struct slots *t, const uint8_t key[KEY_BYTES])
 static struct slot *search(const struct live *l, struct slots *t, const uint8_t key[KEY_BYTES], uint64_t *number,
 			   struct err *e)
 {
-	uint64_t size = UINT64_C(1) << t->bits, first = home(t, key);
+	uint64_t size = UINT64_C(1) << t->bits, first = home(t->bits, key);
 	for (uint64_t i = 0; i < size; i++) {
 		*number = (first + i) & (size - 1);
 		struct slot *s = slots_at(l, t, *number, e);
@@ -168,35 +189,98 @@ static struct slot *search(const struct live *l, struct slots *t, const uint8_t 
 	return NULL;
 }
 
+/* Is the slot marked? */
+static int get_mark(const struct live *l, const struct slots *t, uint64_t number, bool *marked, struct err *e)
+{
+	uint8_t byte;
+	int rc = transfer(l, t, false, &byte, 1, bits_at(t->bits) + (off_t)(number / 8), e);
+	if (rc == 0)
+		*marked = byte >> number % 8 & 1;
+	return rc;
+}
+
+static int set_mark(const struct live *l, const struct slots *t, uint64_t number, struct err *e)
+{
+	uint8_t byte;
+	off_t off = bits_at(t->bits) + (off_t)(number / 8);
+	int rc = transfer(l, t, false, &byte, 1, off, e);
+	if (rc < 0)
+		return rc;
+	byte |= (uint8_t)(1U << number % 8);
+	return transfer(l, t, true, &byte, 1, off, e);
+}
+
+/* Copies a slot of the old table, with its mark, into the new one. */
+static int carry_over(const struct live *l, struct slots *old, uint64_t number, struct slots *new, struct err *e)
+{
+	uint64_t at;
+	bool marked = false;
+	const struct slot *from = slots_at(l, old, number, e);
+	if (from == NULL)
+		return -ERR_SYSTEM;
+	if (!is_used(from))
+		return 0;
+	struct slot *to = search(l, new, from->key, &at, e);
+	if (to == NULL)
+		return -ERR_SYSTEM;
+	*to = *from;
+	new->dirty = true;
+	int rc = l->marked > 0 ? get_mark(l, old, number, &marked, e) : 0;
+	return rc == 0 && marked ? set_mark(l, new, at, e) : rc;
+}
+
 static int grow(struct live *l, struct err *e)
 {
 	struct slots *old = l->slots, *new = slots_new(l, old->bits + 1, e);
-	uint64_t at;
-	if (new == NULL)
-		return -ERR_SYSTEM;
-	for (uint64_t n = 0; n >> old->bits == 0; n++) {
-		const struct slot *from = slots_at(l, old, n, e);
-		struct slot *to = NULL;
-		if (from != NULL && !is_used(from))
-			continue;
-		if (from != NULL)
-			to = search(l, new, from->key, &at, e);
-		if (to == NULL) {
-			slots_free(new);
-			return -ERR_SYSTEM;
-		}
-		*to = *from;
-		new->dirty = true;
+	int rc = new != NULL ? 0 : -ERR_SYSTEM;
+	for (uint64_t n = 0; n >> old->bits == 0 && rc == 0; n++)
+		rc = carry_over(l, old, n, new, e);
+	l->slots = rc == 0 ? new : old;
+	slots_free(rc == 0 ? old : new);
+	return rc;
+}
+
+/* As search, among the new ones: there is room. */
+static struct slot *search_new(const struct live *l, const uint8_t key[KEY_BYTES])
+{
+	uint64_t n = home(NEW_BITS, key);
+	while (is_used(&l->new[n]) && !same_key(l->new[n].key, key))
+		n = (n + 1) & ((1U << NEW_BITS) - 1);
+	return &l->new[n];
+}
+
+/* Moves the new ones into the file. When it fails half-way, all of them are moved again the next time. */
+static int flush(struct live *l, struct err *e)
+{
+	uint64_t number;
+	/* Up to three quarters are used, so a search ends soon. */
+	while (l->count > (UINT64_C(3) << l->slots->bits) / 4) {
+		int rc = grow(l, e);
+		if (rc < 0)
+			return rc;
 	}
-	slots_free(old);
-	l->slots = new;
+	for (size_t i = 0; l->nnew > 0 && i < 1U << NEW_BITS; i++) {
+		if (!is_used(&l->new[i]))
+			continue;
+		struct slot *s = search(l, l->slots, l->new[i].key, &number, e);
+		if (s == NULL)
+			return -ERR_SYSTEM;
+		*s = l->new[i];
+		l->slots->dirty = true;
+	}
+	if (l->nnew > 0)
+		memset(l->new, 0, sizeof(struct slot) << NEW_BITS);
+	l->nnew = 0;
 	return 0;
 }
 
 struct live *live_new(struct err *e)
 {
 	struct live *l = calloc(1, sizeof(*l));
-	if (l == NULL) {
+	if (l != NULL)
+		l->new = calloc(1U << NEW_BITS, sizeof(struct slot));
+	if (l == NULL || l->new == NULL) {
+		live_free(l);
 		err_set(e, ERR_SYSTEM, "out of memory");
 		return NULL;
 	}
@@ -206,7 +290,7 @@ struct live *live_new(struct err *e)
 	l->slots = slots_new(l, SLOTS_MIN_BITS, e);
 	if (l->slots != NULL)
 		return l;
-	free(l);
+	live_free(l);
 	return NULL;
 }
 
@@ -215,6 +299,7 @@ void live_free(struct live *l)
 	if (l == NULL)
 		return;
 	slots_free(l->slots);
+	free(l->new);
 	free(l);
 }
 
@@ -223,26 +308,27 @@ static void key_of(struct span s3_key, uint8_t key[KEY_BYTES])
 	uint8_t digest[DIGEST_SHA256_SIZE];
 	digest_sha256(digest, s3_key.ptr, s3_key.len);
 	memcpy(key, digest, KEY_BYTES);
-	key[KEY_BYTES - 1] &= (uint8_t)~FLAGS;
+	key[KEY_BYTES - 1] &= (uint8_t)~USED;
 }
 
 int live_add(struct live *l, struct span s3_key, const uint8_t md5[DIGEST_MD5_SIZE], struct err *e)
 {
 	uint8_t key[KEY_BYTES];
 	uint64_t number;
-	/* Up to three quarters are used, so a search ends soon. */
-	if (l->count >= (UINT64_C(3) << l->slots->bits) / 4 && grow(l, e) < 0)
-		return -ERR_SYSTEM;
 	key_of(s3_key, key);
-	struct slot *s = search(l, l->slots, key, &number, e);
-	if (s == NULL)
+	int rc = l->nnew < NEW_MAX ? 0 : flush(l, e);
+	if (rc < 0)
+		return rc;
+	struct slot *new = search_new(l, key);
+	const struct slot *old = l->count > l->nnew ? search(l, l->slots, key, &number, e) : new;
+	if (old == NULL)
 		return -ERR_SYSTEM;
-	if (is_used(s))
+	if (is_used(new) || is_used(old))
 		return err_set(e, ERR_CONFLICT, "two items of the table have the same object name");
-	memcpy(s->key, key, KEY_BYTES);
-	s->key[KEY_BYTES - 1] |= USED;
-	memcpy(s->md5, md5, DIGEST_MD5_SIZE);
-	l->slots->dirty = true;
+	memcpy(new->key, key, KEY_BYTES);
+	new->key[KEY_BYTES - 1] |= USED;
+	memcpy(new->md5, md5, DIGEST_MD5_SIZE);
+	l->nnew++;
 	l->count++;
 	return 0;
 }
@@ -251,6 +337,9 @@ int live_find(struct live *l, struct span s3_key, struct live_entry *out, struct
 {
 	uint8_t key[KEY_BYTES];
 	uint64_t number;
+	int rc = l->nnew > 0 ? flush(l, e) : 0;
+	if (rc < 0)
+		return rc;
 	key_of(s3_key, key);
 	const struct slot *s = search(l, l->slots, key, &number, e);
 	if (s == NULL)
@@ -258,23 +347,22 @@ int live_find(struct live *l, struct span s3_key, struct live_entry *out, struct
 	if (!is_used(s))
 		return 0;
 	out->slot = number;
-	out->marked = s->key[KEY_BYTES - 1] & MARKED;
 	memcpy(out->md5, s->md5, DIGEST_MD5_SIZE);
-	return 1;
+	rc = get_mark(l, l->slots, number, &out->marked, e);
+	return rc < 0 ? rc : 1;
 }
 
 int live_mark(struct live *l, struct live_entry *entry, struct err *e)
 {
-	struct slot *s = slots_at(l, l->slots, entry->slot, e);
-	if (s == NULL)
-		return -ERR_SYSTEM;
-	if (!(s->key[KEY_BYTES - 1] & MARKED)) {
-		s->key[KEY_BYTES - 1] |= MARKED;
-		l->slots->dirty = true;
-		l->marked++;
+	bool marked;
+	int rc = get_mark(l, l->slots, entry->slot, &marked, e);
+	if (rc == 0 && !marked) {
+		rc = set_mark(l, l->slots, entry->slot, e);
+		l->marked += rc == 0;
 	}
-	entry->marked = true;
-	return 0;
+	if (rc == 0)
+		entry->marked = true;
+	return rc;
 }
 
 uint64_t live_count(const struct live *l)

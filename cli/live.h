@@ -1,9 +1,9 @@
 /*
- * live: which items a live table has, in a file instead of memory: for each the first 126 bits of the SHA-256 of its
+ * live: which items a live table has, in a file instead of memory: for each the first 127 bits of the SHA-256 of its
  * object's name, the MD5 of its canonical form, which is the ETag of the version that holds it, and whether it was seen.
  * 32 bytes an item, and at most twice that as empty room; three times as much for a moment while the table of these grows.
  *
- * An open-addressing hash table. Its slots are read and written a block at a time with pread and pwrite, not mapped: a
+ * An open-addressing hash table, and 2 MiB of memory for what comes anew. Its slots are read and written a block at a time with pread and pwrite, not mapped: a
  * failing disk is an error then and no signal, and what was touched does not count as this process's memory.
  *
  * The file has no name, and nothing of an item is in it but digests. It lies in TMPDIR, else /var/tmp.
@@ -27,7 +27,7 @@ struct live_entry {
 };
 
 /*
- * Errors of all functions: -ERR_SYSTEM, with the folder, and that TMPDIR chooses it. A full disk shows when the file is
+ * Errors of all functions: -ERR_SYSTEM, after which the list is good for live_free only, with the folder, and that TMPDIR chooses it. A full disk shows when the file is
  * made or grows, since its room is taken then. The signal SIGXFSZ is ignored from the first call on, for the whole process:
  * it would kill where an error can tell.
  */

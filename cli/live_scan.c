@@ -26,6 +26,7 @@ struct segment {
 	struct items_read read;
 	struct buf start_key;
 	unsigned attempt;
+	uint64_t pages;	 /* of the scan, when this segment's patience began */
 	double expected; /* units that were taken for the page under way */
 	bool open;
 };
@@ -40,6 +41,7 @@ struct scan {
 	struct segment segments[LIVE_SCAN_SEGMENTS_MAX];
 	unsigned nsegments;
 	unsigned handles; /* that are not closed yet */
+	uint64_t pages;	  /* that were read */
 	int rc;
 	struct err err;
 };
@@ -162,6 +164,11 @@ static int pass_by(void *arg, struct span text)
 static void failed(struct segment *g, int rc, const struct err *e)
 {
 	struct scan *sc = g->scan;
+	/* A table of few units lets one segment wait for long while it serves others: that is no failure. */
+	if (g->attempt + 1 >= SESSION_TRIES && g->pages != sc->pages) {
+		g->attempt = SESSION_TRIES / 2;
+		g->pages = sc->pages;
+	}
 	int again_ms = session_retry_ms(e, g->attempt++);
 	rate_take(&sc->rate, -g->expected, clock_mono_ms());
 	sc->figures->throttles += e->class == ERR_THROTTLE;
@@ -193,6 +200,7 @@ static void on_page(struct aws_op *op, int rc, void *arg)
 	rate_take(&sc->rate, units - g->expected, clock_mono_ms());
 	g->expected = units;
 	g->attempt = 1;
+	g->pages = ++sc->pages;
 	sc->figures->units += units;
 	sc->figures->bytes += text.len;
 	rc = items_page_each(text, on_item, &(struct page_walk){sc, &e}, &page, &e);

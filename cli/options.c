@@ -52,7 +52,7 @@ static const struct definition {
 	{"to-region", TEXT(to_region), OPTIONS_RESTORE},
 	{"via-import", TEXT(via_import), OPTIONS_RESTORE},
 	{"in-place", FLAG(in_place), OPTIONS_RESTORE},
-	{"rate", TEXT(rate), OPTIONS_RESTORE},
+	{"rate", TEXT(rate), OPTIONS_RESTORE | OPTIONS_DIFF},
 	{"resume", FLAG(resume), OPTIONS_RESTORE},
 	{"journal", TEXT(journal), OPTIONS_RESTORE},
 	{"dry-run", FLAG(dry_run), OPTIONS_RESTORE},

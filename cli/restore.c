@@ -16,6 +16,14 @@ struct state_options restore_state_options(const struct restore_plan *p)
 	};
 }
 
+struct restore_figures restore_figures_before(const struct restore_plan *p)
+{
+	const struct journal *j = p->journal;
+	if (!p->resumed)
+		return (struct restore_figures){0};
+	return (struct restore_figures){.items = j->items, .bytes = j->bytes, .missing = j->missing};
+}
+
 const char *restore_target_name(const struct restore_plan *p)
 {
 	return p->options->to_table != NULL ? p->options->to_table : p->options->table;
@@ -23,11 +31,14 @@ const char *restore_target_name(const struct restore_plan *p)
 
 json_t *restore_what(const struct session *s, const struct options *o)
 {
+	static const char *const formats[] = {"path", "md5", "sha256", "plain"}; /* by enum key_format */
 	const struct {
 		const char *name, *value;
 	} parts[] = {
 		{"bucket", s->conf->bucket},
 		{"prefix", s->table->prefix},
+		{"key_format", formats[s->table->key_format]},
+		{"tenant_attribute", s->table->tenant_attribute},
 		{"--table", o->table},
 		{"--at", o->at},
 		{"--at-seq", o->at_seq},

@@ -48,6 +48,8 @@ int restore_dry(const struct restore_plan *p, struct restore_figures *out);
 
 /* The options of a state that every kind of restore begins with. */
 struct state_options restore_state_options(const struct restore_plan *p);
+/* Of a run that goes on what was done before; else nothing. */
+struct restore_figures restore_figures_before(const struct restore_plan *p);
 /* The table that is written. */
 const char *restore_target_name(const struct restore_plan *p);
 /* What the journal must agree on: a new reference, NULL without memory. */

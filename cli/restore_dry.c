@@ -18,13 +18,20 @@ struct dry {
 static void deliver(struct state_item *si, void *arg)
 {
 	struct dry *d = arg;
+	const struct item_entry *chosen = si->at[0].chosen;
+	const char *problem = si->problem;
 	char shown[1100];
-	if (si->problem[0] != '\0') {
+	/* No body is asked for, which would tell. */
+	if (problem[0] == '\0' && chosen->archived)
+		problem = "its version is archived: restore it from its storage class first";
+	else if (problem[0] == '\0' && chosen->size_bytes == 0)
+		problem = "its version is empty: it was written from a stream without new images";
+	if (problem[0] != '\0') {
 		d->missing++;
 		progress_clear(&d->progress);
-		cli_say("%s: %s", state_key(si, shown), si->problem);
+		cli_say("%s: %s", state_key(si, shown), problem);
 	} else {
-		uint64_t bytes = si->at[0].chosen->size_bytes;
+		uint64_t bytes = chosen->size_bytes;
 		d->progress.items = ++d->items;
 		d->progress.bytes = d->bytes += bytes;
 		d->units += itemsize_write_units(bytes);

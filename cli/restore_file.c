@@ -12,6 +12,7 @@ struct file_target {
 	struct progress progress;
 	struct restore_figures *figures;
 	struct buf line;
+	bool broken; /* it may lack what was written to it */
 };
 
 static int write_line(struct file_target *f, const struct buf *body, struct err *e)
@@ -36,6 +37,7 @@ static void deliver(struct state_item *si, void *arg)
 		cli_say("%s: %s", state_key(si, shown), si->problem);
 	} else if (narrow_has(f->plan->narrow, (struct span){buf_str(body), body->len})) {
 		int rc = write_line(f, body, &e);
+		f->broken = f->broken || rc < 0;
 		if (rc < 0)
 			state_fail(&f->state, rc, &e);
 		else
@@ -48,10 +50,15 @@ static void deliver(struct state_item *si, void *arg)
 static int before_save(struct journal *j, struct err *e)
 {
 	struct file_target *f = j->arg;
+	/* What a failed write has lost another one does not bring back: the journal stays as it was before. */
+	if (f->broken)
+		return err_set(e, ERR_SYSTEM, "%s could not be written", f->plan->options->to_file);
+	int rc = sink_sync(&f->sink, e);
+	f->broken = rc < 0;
 	j->items = f->figures->items;
 	j->bytes = f->sink.bytes;
 	j->missing = f->figures->missing;
-	return sink_sync(&f->sink, e);
+	return rc;
 }
 
 static void on_save_failed(int rc, const struct err *e, void *arg)
@@ -63,11 +70,9 @@ static void on_save_failed(int rc, const struct err *e, void *arg)
 static int open_sink(struct file_target *f, struct err *e)
 {
 	const struct restore_plan *p = f->plan;
+	*f->figures = restore_figures_before(p);
 	if (!p->resumed)
 		return sink_open(&f->sink, p->options->to_file, e);
-	f->figures->items = p->journal->items;
-	f->figures->missing = p->journal->missing;
-	f->figures->bytes = p->journal->bytes;
 	return sink_resume(&f->sink, p->options->to_file, p->journal->bytes, e);
 }
 
@@ -78,21 +83,26 @@ static int run(struct file_target *f, struct err *e)
 	j->failed = on_save_failed;
 	j->arg = f;
 	journal_start(j, &f->plan->session->loop, &f->state.ranges);
-	state_start(&f->state);
-	int rc = state_run(&f->state, e);
-	if (rc == 0)
-		rc = sink_commit(&f->sink, e);
+	/* Noted before the first item: a run that is killed at once must be known to have begun. */
+	int rc = journal_save(j, e);
+	if (rc == 0) {
+		state_start(&f->state);
+		rc = state_run(&f->state, e);
+	}
+	if (rc == 0 && (rc = sink_commit(&f->sink, e)) < 0)
+		f->broken = true;
 	/* Without an item there is nothing to go on from. */
-	bool keep = rc < 0 && j->path != NULL && (f->figures->items > 0 || j->saved);
+	bool keep = rc < 0 && j->path != NULL && (f->figures->items > 0 || f->plan->resumed);
 	struct err other;
 	int saved = journal_end(j, keep, &other);
 	if (saved < 0 && rc == 0) {
 		*e = other;
 		rc = saved;
 	}
-	if (keep && saved == 0)
+	keep = keep && j->saved;
+	if (keep)
 		err_prefix(e, "not finished; the same command and --resume go on");
-	sink_close(&f->sink, keep && saved == 0);
+	sink_close(&f->sink, keep);
 	return rc;
 }
 

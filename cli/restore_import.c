@@ -223,6 +223,7 @@ static int write_and_import(struct by_import *b, struct restore_figures *out)
 		.at_ms = p->at.ms,
 		.start_ms = clock_wall_ms(),
 		.seed = (uint64_t)clock_wall_ms(),
+		.stop = &p->session->stop,
 	};
 	int code = snapshot_write(&sn, &eo);
 	if (code == 0)
@@ -242,6 +243,8 @@ int restore_by_import(const struct restore_plan *p, struct restore_figures *out)
 	b.aws = ra.aws;
 	b.open = aws_op_init(&b.op, b.aws, ANSWER_MAX, &e) == 0;
 	code = b.open ? schema_load(p->session, &b.schema) : cli_fail(&e);
+	if (code == 0)
+		code = snapshot_check(p->session, p->options->via_import);
 	if (code == 0)
 		code = make_spec(&b);
 	if (code == 0)

@@ -151,7 +151,8 @@ static int on_live(const struct live_item *item, void *arg, struct err *e)
 	const struct narrow *n = p->plan->narrow;
 	const struct span prefix = {buf_str(&n->prefix), n->prefix.len};
 	(void)e;
-	if (item->s3_key.len < prefix.len || memcmp(item->s3_key.ptr, prefix.ptr, prefix.len) != 0)
+	if (item->s3_key.len < prefix.len || (n->exact && item->s3_key.len > prefix.len) ||
+	    memcmp(item->s3_key.ptr, prefix.ptr, prefix.len) != 0)
 		return 0;
 	return narrow_has(n, item->item);
 }
@@ -199,8 +200,6 @@ static int pass(struct place *p, struct err *e)
 		so.nbounds = 0;
 	}
 	int rc = fill_init(&p->fill, p->plan, &so, p->aws, restore_target_name(p->plan), p->figures, e);
-	if (p->live != NULL && p->plan->resumed)
-		p->figures->missing = 0;
 	if (rc == 0)
 		rc = fill_run(&p->fill, e);
 	fill_fini(&p->fill);
@@ -214,7 +213,10 @@ static int read_and_pass(struct place *p, bool puts, bool deletes, struct err *e
 		return -(int)e->class;
 	p->puts = puts;
 	p->deletes = deletes;
-	int rc = read_table(p, e);
+	/* To read the table takes its time: a run that is stopped meanwhile must be known to have begun. */
+	int rc = journal_save(p->plan->journal, e);
+	if (rc == 0 && (rc = read_table(p, e)) < 0)
+		err_prefix(e, "not finished; the same command and --resume go on");
 	if (rc == 0)
 		rc = pass(p, e);
 	/* Of items that did not change lately nothing was seen. */
@@ -228,11 +230,14 @@ static int read_and_pass(struct place *p, bool puts, bool deletes, struct err *e
 static int run(struct place *p, struct err *e)
 {
 	bool folders = p->plan->session->table->tenant_attribute != NULL;
+	*p->figures = restore_figures_before(p->plan);
 	/* Of single items, and of those that changed lately, no table needs to be read. */
 	if (!folders && (p->plan->narrow->exact || p->plan->since_ms != CLOCK_UNKNOWN)) {
 		p->puts = p->deletes = true;
 		return pass(p, e);
 	}
+	/* Every item is looked at anew. */
+	p->figures->missing = 0;
 	if (!folders)
 		return read_and_pass(p, true, true, e);
 	int rc = read_and_pass(p, true, false, e);

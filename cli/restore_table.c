@@ -24,6 +24,7 @@ static int fill_table(const struct restore_plan *p, struct aws *a, struct restor
 	struct state_options so = restore_state_options(p);
 	so.deliver = deliver;
 	so.arg = &f;
+	*out = restore_figures_before(p);
 	int rc = fill_init(&f, p, &so, a, restore_target_name(p), out, &e);
 	if (rc == 0)
 		rc = fill_run(&f, &e);
@@ -36,6 +37,7 @@ int restore_to_table(const struct restore_plan *p, struct restore_figures *out)
 	struct restore_aws ra;
 	struct schema sc = {0};
 	struct target t;
+	struct err e;
 	int code = restore_aws_open(&ra, p);
 	if (code != 0)
 		return code;
@@ -51,6 +53,9 @@ int restore_to_table(const struct restore_plan *p, struct restore_figures *out)
 	if (code == 0) {
 		code = target_prepare(&t, &to);
 		p->journal->created = t.created;
+		/* Its time to live is still to come, also when its making is not waited for. */
+		if (code != 0 && t.created && journal_save(p->journal, &e) == 0)
+			cli_say("not finished; the same command and --resume go on");
 		if (code == 0)
 			code = fill_table(p, ra.aws, out);
 		if (code == 0)

@@ -102,8 +102,19 @@ static int run(const struct restore_plan *p)
 
 /* --- what is asked for --- */
 
+/* Amazon DynamoDB Developer Guide, "Naming rules". */
+static bool is_table_name(const char *name)
+{
+	size_t len = strlen(name);
+	return len >= 3 && len <= 255 &&
+	       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") == len;
+}
+
 static int check_target(const struct options *o)
 {
+	if (o->to_table != NULL && !is_table_name(o->to_table))
+		return cli_usage("--to-table %s: a table's name has 3 to 255 of A-Z, a-z, 0-9, _, . and -",
+				 o->to_table);
 	if (o->to_file == NULL && o->to_table == NULL && !o->in_place)
 		return cli_usage("restore: --to-table or --to-file is missing (- is standard output)");
 	if (o->to_file != NULL && (o->to_table != NULL || o->in_place || o->to_region != NULL || o->rate != NULL))

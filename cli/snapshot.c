@@ -1,5 +1,7 @@
 #include "snapshot.h"
 
+#include <string.h>
+
 #include "cli.h"
 #include "progress.h"
 #include "state.h"
@@ -74,6 +76,27 @@ static int write_all(struct run *r, struct err *e)
 		rc = export_finish(r->snapshot->export, &s->stop, e);
 	progress_end(&r->progress, rc == 0 ? "written" : NULL);
 	return rc;
+}
+
+static bool begins(const char *text, const char *with)
+{
+	return strncmp(text, with, strlen(with)) == 0;
+}
+
+int snapshot_check(const struct session *s, const char *to)
+{
+	const char *bucket = s->conf->bucket, *key;
+	const char *const ours[] = {s->data_path, s->meta_path};
+	if (!begins(to, "s3://") || !begins(to + 5, bucket))
+		return 0;
+	key = to + 5 + strlen(bucket);
+	if (*key != '/')
+		return 0;
+	for (size_t i = 0; i < 2; i++)
+		if (begins(key + 1, ours[i]))
+			return cli_usage("%s lies among the objects of the backup (%s): name another place", to,
+					 ours[i]);
+	return 0;
 }
 
 int snapshot_write(struct snapshot *sn, const struct export_options *eo)

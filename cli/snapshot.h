@@ -19,6 +19,11 @@ struct snapshot {
 };
 
 /*
+ * May an export go to `to`? Not among the objects of the backup, whose tables would then have items of no table. Returns 0,
+ * or the exit code after saying so.
+ */
+int snapshot_check(const struct session *s, const char *to);
+/*
  * Writes it all; session, narrow, at and since_ms are set. Returns 0, or the exit code after saying what is wrong; also
  * items that are missing are no error here. Call snapshot_close in every case.
  */

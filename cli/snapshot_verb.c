@@ -66,6 +66,8 @@ static int snapshot(struct session *s, const struct options *o, enum export_form
 	int64_t at_ms = 0;
 	int code = narrow_init(&n, s, o);
 	if (code == 0)
+		code = snapshot_check(s, o->to);
+	if (code == 0)
 		code = cover_parse("--at", at, &at_ms);
 	if (code == 0)
 		code = cover_check(s, o, "--at", at, &at_ms);
@@ -80,6 +82,7 @@ static int snapshot(struct session *s, const struct options *o, enum export_form
 		.at_ms = at_ms,
 		.start_ms = clock_wall_ms(),
 		.seed = (uint64_t)clock_wall_ms(),
+		.stop = &s->stop,
 	};
 	struct snapshot sn = {.session = s, .narrow = &n, .at = {.ms = at_ms}, .since_ms = CLOCK_UNKNOWN};
 	if (code == 0)

@@ -110,7 +110,7 @@ static int measure(struct run *r, const char *prefix, const char *name, struct t
 static int show(struct run *r, const char *prefix, const char *name)
 {
 	struct watermark w;
-	struct tables_size size;
+	struct tables_size size = {0};
 	struct err e;
 	bool exists;
 	char *meta;

@@ -93,6 +93,21 @@ static int turn_to(struct session *s, const char *data_path, const char *deletes
 	return data == NULL || deletes == NULL ? err_set(e, ERR_SYSTEM, "out of memory") : 0;
 }
 
+static int run(struct counting *c, struct err *e)
+{
+	struct session *s = c->session;
+	s->on_stop = on_stop;
+	s->on_stop_arg = c;
+	ranges_start(&c->ranges, on_wake, c);
+	on_wake(c);
+	while (!c->done)
+		uv_run(&s->loop, UV_RUN_ONCE);
+	s->on_stop = NULL;
+	if (c->rc < 0)
+		*e = c->err;
+	return c->rc;
+}
+
 int tables_size(struct session *s, const char *data_path, const char *deletes_path, struct tables_size *out,
 		struct err *e)
 {
@@ -105,18 +120,8 @@ int tables_size(struct session *s, const char *data_path, const char *deletes_pa
 		return rc;
 	rc = ranges_init(&c.ranges, s, &ro, e);
 	progress_start(&c.progress, &s->loop);
-	s->on_stop = on_stop;
-	s->on_stop_arg = &c;
-	if (rc == 0) {
-		ranges_start(&c.ranges, on_wake, &c);
-		on_wake(&c);
-		while (!c.done)
-			uv_run(&s->loop, UV_RUN_ONCE);
-		rc = c.rc;
-		if (rc < 0)
-			*e = c.err;
-	}
-	s->on_stop = NULL;
+	if (rc == 0)
+		rc = run(&c, e);
 	out->requests = c.ranges.pages + c.ranges.probes;
 	progress_end(&c.progress, NULL);
 	ranges_fini(&c.ranges);

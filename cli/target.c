@@ -348,9 +348,20 @@ int target_finish(struct target *t)
 	return CLI_INCOMPLETE;
 }
 
+static void on_closed(struct aws_op *op)
+{
+	*(bool *)op->arg = true;
+}
+
 void target_close(struct target *t)
 {
-	if (t->op.aws != NULL)
-		aws_op_fini(&t->op, NULL);
+	bool closed = t->op.aws == NULL;
+	uv_loop_t *loop = closed ? NULL : t->op.aws->loop;
+	if (!closed) {
+		t->op.arg = &closed;
+		aws_op_fini(&t->op, on_closed);
+	}
+	while (!closed)
+		uv_run(loop, UV_RUN_ONCE);
 	schema_fini(&t->schema);
 }

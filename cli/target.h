@@ -45,7 +45,7 @@ int target_enable_stream(struct target *t);
  * (sooner, DynamoDB might delete what is being written). Returns 0, or CLI_INCOMPLETE after saying what is left to do.
  */
 int target_finish(struct target *t);
-/* Run the loop once more. */
+/* Once after target_prepare. Runs the loop for a moment. */
 void target_close(struct target *t);
 
 #endif

