@@ -134,8 +134,8 @@ void shard_trimmed(struct shard *s)
 	if (s->state == SHARD_DRAINING || s->state == SHARD_FINISHED)
 		return;
 	if (!s->from_horizon) /* else the gap has been noted */
-		table_gap(t, s->stream->label, s->id, "shard trimmed before it was read to its end",
-			  shard_complete_ms(s));
+		table_gap_trimmed(t, s->stream->label, s->id, "shard trimmed before it was read to its end",
+				  shard_complete_ms(s));
 	if (s->state == SHARD_WAITING) {
 		shard_move(s, SHARD_FINISHED);
 		stream_shard_finished(s->stream, s);

@@ -82,6 +82,19 @@ static void on_iterator(struct aws_op *op, int rc, void *arg)
 	ask_records(s);
 }
 
+/*
+ * TRIM_HORIZON never fails: it leaves out silently what is gone. A shard that had to wait for its parents until what they were
+ * complete through was a day old may have lost its beginning.
+ */
+static void begin_at_horizon(struct shard *s)
+{
+	if (s->from_horizon || !table_gap_overdue(s->stream->table, s->complete_ms))
+		return;
+	table_gap_trimmed(s->stream->table, s->stream->label, s->id, "records trimmed before they were read",
+			  s->complete_ms);
+	s->from_horizon = true;
+}
+
 static void ask_iterator(struct shard *s)
 {
 	struct reader *r = s->reader;
@@ -91,6 +104,8 @@ static void ask_iterator(struct shard *s)
 		type = STREAMS_LATEST;
 	else if (!s->from_horizon && seq[0] != '\0')
 		type = STREAMS_AFTER_SEQUENCE;
+	else
+		begin_at_horizon(s);
 	buf_reset(&r->iterator);
 	streams_get_iterator(&r->op, s->stream->arn, s->id, type, seq, &r->iterator, on_iterator, r);
 }
@@ -208,6 +223,8 @@ static void on_records(struct aws_op *op, int rc, void *arg)
 		return;
 	}
 	size_t n = b->nrecords, kept = n > 0 ? b->bytes : 0;
+	if (s->from_horizon)
+		table_gap_passed(s->stream->table, s->complete_ms);
 	s->from_horizon = false;
 	if (n > 0)
 		push(s, b);

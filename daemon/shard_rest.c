@@ -25,8 +25,6 @@
 #define FULL_RECORDS 800
 #define FULL_BYTES 800000
 
-#define DAY_MS (INT64_C(24) * 3600 * 1000) /* how long a stream keeps records */
-
 /* A closed shard that is listed and yet unknown so many times in a row is trimmed. */
 #define MISSING_TIMES 3
 
@@ -117,13 +115,13 @@ static bool note_trim(struct shard *s)
 	struct table *t = s->stream->table;
 	bool continued = s->paged, first = !s->from_horizon;
 	bool positioned = s->durable_seq[0] != '\0' || s->read_seq[0] != '\0';
-	bool overdue = s->complete_ms != CLOCK_UNKNOWN && table_now_ms(t) - s->complete_ms > DAY_MS;
 	buf_reset(&s->iterator);
 	s->paged = false;
 	if (continued)
 		return true;
-	if (first && (positioned || overdue))
-		table_gap(t, s->stream->label, s->id, "records trimmed before they were read", shard_complete_ms(s));
+	if (first && (positioned || table_gap_overdue(t, s->complete_ms)))
+		table_gap_trimmed(t, s->stream->label, s->id, "records trimmed before they were read",
+				  shard_complete_ms(s));
 	s->from_horizon = true;
 	return first;
 }

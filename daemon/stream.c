@@ -333,5 +333,5 @@ void stream_gone(struct stream *st)
 	TAILQ_FOREACH (s, &st->shards, link)
 		shard_trimmed(s);
 	if (TAILQ_EMPTY(&st->shards) && !st->swept)
-		table_gap(st->table, st->label, "", "stream gone before it was read", CLOCK_UNKNOWN);
+		table_gap_trimmed(st->table, st->label, NULL, "stream gone before it was read", CLOCK_UNKNOWN);
 }

@@ -34,6 +34,9 @@ struct daemon;
 
 #define TABLE_GAPS_KEPT 100
 
+/* What the last look at gaps-accepted.json found. */
+enum table_word { TABLE_WORD_NONE, TABLE_WORD_GOOD, TABLE_WORD_AHEAD, TABLE_WORD_DAMAGED };
+
 /* What table_discover.c is doing. */
 struct table_discovery {
 	struct streams_description page;
@@ -108,6 +111,8 @@ struct table {
 	size_t ngaps;
 	uint64_t gap_count;
 	void (*after_gaps)(struct table *t, int rc);
+	enum table_word word;
+	bool word_unseen; /* the last look for it failed */
 	/* figures since start */
 	uint64_t records[RECORDS_OPS], records_ttl, records_skipped, records_read, bytes_read, retries, read_errors;
 	int64_t last_durable_event_ms;
@@ -157,8 +162,19 @@ bool table_save_final(struct table *t, bool clean);
 /* The position as the watermark tells it, appended to `out`. */
 int table_watermark_encode(struct table *t, struct buf *out, struct err *e);
 
-/* A hole in the history since `from_ms` (CLOCK_UNKNOWN: not known): counted, logged, in the checkpoint and the watermark (I5). */
-void table_gap(struct table *t, const char *stream, const char *shard, const char *reason, int64_t from_ms);
+/*
+ * A hole in the history since `from_ms` (CLOCK_UNKNOWN: since what the table was complete through): counted, logged, in the
+ * checkpoint and the watermark (I5). One that has times in common with an open gap becomes part of that.
+ *
+ * Of records that a stream no longer has. `stream` (its label) and `shard` may be NULL.
+ */
+void table_gap_trimmed(struct table *t, const char *stream, const char *shard, const char *reason, int64_t from_ms);
+/* Of changes that no stream ever had: they were made before the one of this label was turned on. */
+void table_gap_recreated(struct table *t, const char *stream, const char *reason, int64_t from_ms);
+/* Reading goes on behind trimmed records: what has grown too old since the gap was noted belongs to it, too. */
+void table_gap_passed(struct table *t, int64_t from_ms);
+/* May records after `complete_ms` have been trimmed already? Streams keep them for 24 hours. */
+bool table_gap_overdue(const struct table *t, int64_t complete_ms);
 /* A gap that a checkpoint tells of. */
 void table_gap_restore(struct table *t, const struct position_gap *g);
 size_t table_gaps_open(const struct table *t);

@@ -21,7 +21,6 @@
 #define CHILD_AGAIN_MS 1000
 #define UNLISTED_AGAIN_MS 2000
 #define SIBLINGS_AGAIN_MS 5000
-#define DAY_MS (INT64_C(24) * 3600 * 1000) /* how long a stream keeps records */
 #define SOON_MS 50
 #define FRUITLESS_DOUBLINGS 6
 
@@ -325,7 +324,7 @@ static int take_newest(struct table *t)
 		 "was off "
 		 "are in no stream",
 		 LOG_S("table", t->conf->name), LOG_S("stream", st->label));
-	table_gap(t, st->label, "", "stream recreated", table_complete_ms(t));
+	table_gap_recreated(t, st->label, "stream recreated", table_complete_ms(t));
 	return 0;
 }
 
@@ -464,6 +463,7 @@ static void order_streams(struct table *t)
 {
 	struct table_discovery *d = &t->discovery;
 	bool resumed = t->restored != NULL;
+	t->since_ms = table_now_ms(t); /* by the clock that event times have: it is known by now */
 	if (restore_streams(t) < 0 || add_listed(t) < 0 ||
 	    insert_stream(t, t->about.stream_arn, t->about.stream_label) == NULL) {
 		no_memory(t);
@@ -472,9 +472,11 @@ static void order_streams(struct table *t)
 	struct stream *newest = TAILQ_LAST(&t->streams, stream_list);
 	const struct stream *current = find_stream(t, t->about.stream_arn);
 	if (resumed && !current->known_before)
-		table_gap(t, current->label, "", "stream recreated while the daemon was away", t->complete_before_ms);
-	if (resumed && t->complete_before_ms != CLOCK_UNKNOWN && table_now_ms(t) - t->complete_before_ms > DAY_MS)
-		table_gap(t, newest->label, "", "away for longer than the stream keeps records", t->complete_before_ms);
+		table_gap_recreated(t, current->label, "stream recreated while the daemon was away",
+				    t->complete_before_ms);
+	if (resumed && table_gap_overdue(t, t->complete_before_ms))
+		table_gap_trimmed(t, newest->label, NULL, "away for longer than the stream keeps records",
+				  t->complete_before_ms);
 	for (struct stream *st = newest; resumed && st != NULL; st = TAILQ_PREV(st, stream_list, link))
 		st->known_before = true; /* "latest" is for the first start of a backup only */
 	forget_drained(t);

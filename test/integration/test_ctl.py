@@ -8,62 +8,8 @@ import tempfile
 import time
 
 import harness
-from harness import Bucket, canonical
-
-EX_USAGE, EX_DATAERR, EX_NOINPUT, EX_CANTCREAT = 64, 65, 66, 73
-INCOMPLETE = 3
-
-
-def parse(text):
-    return datetime.datetime.strptime(text.replace("Z", "+0000"), "%Y-%m-%dT%H:%M:%S.%f%z")
-
-
-def iso(moment):
-    return moment.astimezone(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-
-
-class Ctl(harness.TestCase):
-    def setUp(self):
-        self.bucket = Bucket(self.servers, self.servers.new_bucket())
-        self.table = self.servers.new_table()
-
-    def ctl(self, *arguments, code=0, config=None, extra=None):
-        """Runs it: by flags on the test's bucket, or with a configuration. (standard output, standard error)"""
-        where = ["-c", config] if config else ["--bucket", self.bucket.name]
-        env = {"PATH": os.environ["PATH"], "HOME": tempfile.gettempdir(), "no_proxy": "*", **self.servers.env,
-               **(extra or {})}
-        for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS"):
-            if name in os.environ:
-                env[name] = os.environ[name]
-        done = subprocess.run([os.path.join(harness.BUILD, "ddb-streamctl"), *where, *arguments], env=env, timeout=120,
-                              stdin=subprocess.DEVNULL, capture_output=True, check=False)
-        out, err = done.stdout.decode("utf-8"), done.stderr.decode("utf-8", "replace")
-        self.assertEqual(done.returncode, code, f"{arguments}: {out[-500:]}{err[-1500:]}")
-        return out, err
-
-    def restore(self, at, *more, table=None, code=0, force=True):
-        force = ["--force"] if force else []
-        out, _ = self.ctl("restore", "--table", table or self.table, "--at", at, "--to-file", "-", *force, *more,
-                          code=code)
-        return [json.loads(line)["Item"] for line in out.splitlines()]
-
-    def put(self, **item):
-        self.servers.dynamodb.put_item(TableName=self.table, Item=item)
-
-    def delete(self, name):
-        self.servers.dynamodb.delete_item(TableName=self.table, Key={"id": {"S": name}})
-
-    def wait_settled(self, daemon):
-        """Until every record of the stream is in the bucket, and the backup says that it is complete through now."""
-        now = datetime.datetime.now(datetime.timezone.utc)
-        count = len(self.servers.stream_records(self.table))
-
-        def there():
-            return sum(v for (name, labels), v in daemon.metrics().items()
-                       if name == "ddb_streamd_records_total" and ("table", self.table) in labels) >= count
-        daemon.wait(there, 60, f"{count} records in the bucket")
-        daemon.wait(lambda: all(parse(t["complete_through"]) > now for t in daemon.status()["tables"]), 30,
-                    "the backup was complete")
+from ctl import Ctl, EX_CANTCREAT, EX_DATAERR, EX_NOINPUT, EX_USAGE, INCOMPLETE, iso, parse
+from harness import canonical
 
 
 class Restore(Ctl):

@@ -4,6 +4,7 @@ import getpass
 import json
 import os
 import pty
+import re
 import select
 import signal
 import socket
@@ -150,9 +151,10 @@ class Accepted(Gaps):
     def test_word(self):
         self.prefix = "some/where/"
         self.watermark(gap(jan(3), jan(9), jan(10)), gap(jan(5), jan(6)), gap(None, jan(8)))
-        before = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(milliseconds=1)
+        # By the server's clock, which its Date tells in whole seconds.
+        before = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(seconds=1)
         out, err = self.gaps("--accept", "--yes")
-        after = datetime.datetime.now(datetime.timezone.utc)
+        after = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=1)
         self.assertEqual([line.split()[2] for line in out.splitlines()], ["NOTICED", jan(6), jan(8)])
         for text in ("2 open gaps", "missing", "stale", "--force", "accepted"):
             self.assertIn(text, err)
@@ -184,9 +186,24 @@ class Accepted(Gaps):
         self.assertIn("9 open gaps", err)
         self.assertIn("8 are older", err)
 
-    def test_clock_ahead_is_told(self):
-        self.watermark(gap(jan(3), "2999-01-01T00:00:00.000Z"))
-        self.assertIn("future", self.gaps("--accept", "--yes")[1])
+    def test_noticed_in_the_future(self):
+        """A clock is wrong: the word would close what comes until then, and nobody has seen."""
+        soon = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=60)
+        for noticed in ("2999-01-01T00:00:00.000Z", soon.strftime("%Y-%m-%dT%H:%M:%S.000Z")):
+            self.watermark(gap(jan(3), jan(4)), gap(jan(5), noticed))
+            out, err = self.gaps("--accept", "--yes", code=EX_DATAERR)
+            self.assertEqual([line.split()[2] for line in out.splitlines()], ["NOTICED", jan(4), noticed])
+            self.assertIn(noticed, err)
+            self.assertIn("clock", err)
+            self.assertIn("nothing was accepted", err)
+            self.assertNotIn("to go on", self.gaps("--accept", code=EX_DATAERR)[1])
+        self.assertEqual(self.words(), [])
+
+    def test_noticed_a_moment_ago(self):
+        noticed = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+        self.watermark(gap(jan(3), noticed))
+        self.gaps("--accept", "--yes")
+        self.assertEqual([w["accepted_through"] for w in self.words()], [noticed])
 
     def test_unknown_time(self):
         self.watermark(gap(jan(3), None))
@@ -242,23 +259,63 @@ class Restored(Gaps):
             self.assertNotIn("warning", err)
 
     def refused(self, why, *times):
+        """The message names what is wrong (texts that it must have, in this order) and the flag; --force says it, too."""
+        texts = [why] if isinstance(why, str) else why
         for at in times:
             out, err = self.restore(at, code=EX_DATAERR)
             self.assertEqual(out, "")
-            self.assertIn(why, err)
+            self.assertRegex(err, ".*".join(map(re.escape, [self.table, *texts, "--force"])))
             out, err = self.restore(at, "--force")
             self.assertEqual(out, '{"Item":{"id":{"S":"a"}}}\n')
-            self.assertIn(why, err)
+            self.assertRegex(err, ".*".join(map(re.escape, ["warning", *texts])))
 
     def test_open(self):
         self.watermark(gap(jan(10), jan(11)))
         self.covered(jan(9, "23:59:59.999"))
-        self.refused("is open", jan(10), jan(20), "latest")
+        self.refused([jan(10), jan(11), "records trimmed", "is open"], jan(10), jan(20), "latest")
+
+    def test_open_for_every_reason(self):
+        for reason in ("records trimmed before they were read", "shard trimmed before it was read to its end",
+                       "stream gone before it was read", "stream recreated", "stream recreated while the daemon was away",
+                       "away for longer than the stream keeps records"):
+            self.watermark(gap(jan(10), jan(11), reason=reason))
+            self.covered(jan(9))
+            self.refused([jan(10), jan(11), reason, "is open"], jan(10), "latest")
+
+    def test_open_from_unknown(self):
+        """As when a stream that nothing was known of is gone: nothing before it is sure."""
+        self.watermark(gap(None, jan(11), reason="stream gone before it was read"))
+        self.refused([f"until {jan(11)}", "stream gone", "is open"], jan(2), jan(20), "latest")
+
+    def test_to_a_file(self):
+        """Nothing is made when it is refused."""
+        self.watermark(gap(jan(10), jan(11)))
+        with tempfile.TemporaryDirectory() as folder:
+            path = os.path.join(folder, "items")
+            for where in (["--prefix", "a"], ["--key", '{"id":{"S":"a"}}'], []):
+                self.ctl("restore", "--table", self.table, "--at", jan(20), "--to-file", path, *where, code=EX_DATAERR)
+                self.assertEqual(os.listdir(folder), [])
+            self.ctl("restore", "--table", self.table, "--at", jan(20), "--to-file", path, "--force")
+            self.assertEqual(os.listdir(folder), ["items"])
+
+    def test_without_a_watermark(self):
+        """State and watermark are lost: nothing tells what is complete."""
+        self.refused("there is no", jan(20))
+        self.restore("latest", code=EX_DATAERR)
+        self.restore("latest", "--force", code=EX_DATAERR)
+
+    def test_history_shows_what_there_is(self):
+        """A list of what was stored claims nothing of what was not."""
+        for gaps in ([gap(jan(10), jan(11))], [gap(None, jan(11), reason="stream recreated")], []):
+            self.watermark(*gaps)
+            out, err = self.ctl("history", "--table", self.table, "--key", '{"id":{"S":"a"}}', "-o", "json")
+            self.assertEqual([json.loads(line)["time"] for line in out.splitlines()], [jan(2)])
+            self.assertEqual(err, "")
 
     def test_closed(self):
         self.watermark(gap(jan(10), jan(11), jan(15)))
         self.covered(jan(9, "23:59:59.999"), jan(15), jan(20), "latest")
-        self.refused(f"closed only at {jan(15)}", jan(10), jan(11, "12:00:00.000"), jan(14, "23:59:59.999"))
+        self.refused([jan(10), jan(11), f"closed only at {jan(15)}"], jan(10), jan(11, "12:00:00.000"), jan(14, "23:59:59.999"))
 
     def test_from_unknown(self):
         self.watermark(gap(None, jan(11), jan(15)))
