@@ -71,7 +71,7 @@ ALL_OBJ  := $(call objects,$(LIB_SRC) $(DAEMON_SRC) $(CLI_SRC) $(wildcard test/u
 .DELETE_ON_ERROR:
 .SECONDARY:
 MAKEFLAGS += --no-builtin-rules
-.PHONY: all help deps deps-build demo tests benches check check-asan check-unit chaos sweep lint bench bench-json install uninstall clean dist FORCE
+.PHONY: all help deps deps-build demo tests benches check check-asan check-unit chaos sweep restore-check lint bench bench-json install uninstall clean dist FORCE
 
 all: $(PROGRAMS)
 
@@ -83,6 +83,7 @@ help:
 	@echo 'check-asan  the same with AddressSanitizer and UndefinedBehaviorSanitizer'
 	@echo 'sweep       kill the daemon at every system call in turn (JOBS=1)'
 	@echo 'chaos       kill the daemon again and again under faults, and compare (SEED=1 ROUNDS=20 LIVES=10 JOBS=1)'
+	@echo 'restore-check  restore random histories at random moments, and compare with a model (SEED=1 ROUNDS=3000 JOBS=1)'
 	@echo 'lint        formatting, layers, lengths, static analysis, man pages, units'
 	@echo 'bench       measure, beside a bare libcurl loop (bench-json: the same as JSON)'
 	@echo 'install     to PREFIX ($(PREFIX)), SYSCONFDIR ($(SYSCONFDIR)), UNITDIR ($(UNITDIR)), all under DESTDIR'
@@ -183,6 +184,12 @@ chaos:
 	@test/deps.sh build demo check
 	@$(MAKE) --no-print-directory all $(BUILD)/fakeaws
 	@DDB_STREAMD_BUILD=$(BUILD) test/chaos/chaos.py --seed $(SEED) --rounds $(ROUNDS) --lives $(LIVES) --jobs $(JOBS)
+
+restore-check: ROUNDS = 3000
+restore-check:
+	@test/deps.sh build demo check
+	@$(MAKE) --no-print-directory all $(BUILD)/fakeaws
+	@DDB_STREAMD_BUILD=$(BUILD) test/restore/check.py --seed $(SEED) --rounds $(ROUNDS) --jobs $(JOBS)
 
 sweep:
 	@test/deps.sh build demo check

@@ -202,6 +202,8 @@ static void bucket_halt(struct export_place *p)
 			continue;
 		if (u->upload_id.len > 0)
 			abort_upload(b, u);
+		else if (u->step == EXPORT_CREATE)
+			b->uploads.lost |= u->op.err.maybe_done;
 		bool unsure = u->step == EXPORT_LOOK || (u->step > EXPORT_PART && u->maybe_done);
 		if (unsure && bucket_remove(p, u->file.name, &e) < 0)
 			cli_say("%s%s may be there, and is of no use: remove it (%s)", b->root, u->file.name,
@@ -213,6 +215,10 @@ static void bucket_halt(struct export_place *p)
 static void bucket_free(struct export_place *p)
 {
 	struct bucket *b = bucket_of(p);
+	if (b->uploads.lost)
+		cli_say("%s: an upload whose beginning was not answered may be left, without parts; "
+			"a lifecycle rule or abort-multipart-upload ends it",
+			b->root);
 	export_uploads_fini(&b->uploads);
 	if (b->op_open)
 		aws_op_fini(&b->op, NULL);

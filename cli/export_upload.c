@@ -24,14 +24,18 @@ static int no_memory(struct err *e)
 
 void export_upload_remedy(struct err *e)
 {
-	size_t len = strlen(e->message);
+	bool no_bucket = strcmp(e->aws_code, "NoSuchBucket") == 0;
+	char *end = e->message + strlen(e->message), *own = no_bucket ? strrchr(e->message, ';') : NULL;
 	const char *remedy = "";
 	if (e->class == ERR_DENIED)
 		remedy = "; this identity needs s3:PutObject, s3:GetObject, s3:ListBucket and s3:AbortMultipartUpload "
 			 "there";
-	else if (strcmp(e->aws_code, "NoSuchBucket") == 0)
+	else if (no_bucket)
 		remedy = "; make the bucket, or name another one";
-	snprintf(e->message + len, sizeof(e->message) - len, "%s", remedy);
+	/* What is said of a bucket that is not there is meant for that of the backup, and would be a second remedy. */
+	if (own != NULL)
+		end = own;
+	snprintf(end, sizeof(e->message) - (size_t)(end - e->message), "%s", remedy);
 }
 
 int export_upload_begin(struct export_uploads *all, const char *name, char *key, const char *type,
@@ -204,6 +208,7 @@ static void on_timer(uv_timer_t *t)
 static void on_failure(struct export_upload *u, int rc, struct err *e)
 {
 	u->maybe_done |= e->maybe_done;
+	u->all->lost |= u->step == EXPORT_CREATE && e->maybe_done;
 	if (u->step == EXPORT_COMPLETE && u->maybe_done && strcmp(e->aws_code, "NoSuchUpload") == 0) {
 		take_step(u, EXPORT_LOOK);
 		return;

@@ -52,6 +52,7 @@ struct export_uploads {
 	struct aws *aws;
 	size_t part_bytes;
 	bool halted; /* nothing more is begun, and no answer counts */
+	bool lost;   /* an upload may have been begun whose id nobody knows */
 	struct export_part parts[EXPORT_PARTS];
 	struct export_upload uploads[EXPORT_UPLOADS];
 	size_t n; /* that were set up */

@@ -37,7 +37,9 @@ static int make_folders(char *path, struct err *e)
 {
 	for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
-		int rc = mkdir(path, 0700) < 0 && errno != EEXIST ? err_errno(e, errno, "folder %s", path) : 0;
+		int rc = mkdir(path, 0700) < 0 && errno != EEXIST
+				 ? err_errno(e, errno, "folder %s (--journal FILE needs none)", path)
+				 : 0;
 		*slash = '/';
 		if (rc < 0)
 			return rc;
@@ -138,7 +140,7 @@ static int replace(const char *path, const char *text, struct err *e)
 		return err_set(e, ERR_SYSTEM, "out of memory");
 	int rc = 0, fd = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
-		rc = err_errno(e, errno, "journal %s", new);
+		rc = err_errno(e, errno, "journal %s (--journal names another)", new);
 	else if (write_whole(fd, text, strlen(text)) < 0 || fsync(fd) < 0)
 		rc = err_errno(e, errno, "journal %s", new);
 	if (fd >= 0 && close(fd) < 0 && rc == 0)

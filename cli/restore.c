@@ -12,7 +12,7 @@ struct state_options restore_state_options(const struct restore_plan *p)
 		.prefix = buf_str(&p->narrow->prefix),
 		.exact = p->narrow->exact,
 		.bounds = p->resumed ? p->journal->bounds : NULL,
-		.nbounds = p->journal != NULL ? p->journal->nbounds : 0,
+		.nbounds = p->resumed ? p->journal->nbounds : 0,
 	};
 }
 

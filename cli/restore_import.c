@@ -95,8 +95,9 @@ static void make_token(const struct by_import *b, const char *data, char token[T
 	token[TOKEN_SIZE - 1] = '\0';
 }
 
-static int begin(struct by_import *b, const char *data, struct import_description *d)
+static int begin(struct by_import *b, const struct export *x, struct import_description *d)
 {
+	const char *data = export_data(x);
 	char token[TOKEN_SIZE], bucket[64];
 	unsigned attempt = 1;
 	int rc;
@@ -108,7 +109,11 @@ static int begin(struct by_import *b, const char *data, struct import_descriptio
 	} while (rc > 0);
 	if (rc == 0)
 		return 0;
-	cli_say("the snapshot is whole, but its import did not begin");
+	if (b->op.err.maybe_done)
+		cli_say("the snapshot %s is whole; whether its import has begun, aws dynamodb list-imports tells",
+			export_manifest(x));
+	else
+		cli_say("the snapshot %s is whole, but its import did not begin", export_manifest(x));
 	return cli_fail(&b->op.err);
 }
 
@@ -159,9 +164,9 @@ static int follow(struct by_import *b, struct import_description *d)
 		cli_say("the import goes on without this program: aws dynamodb describe-import --import-arn %s",
 			arn ? arn : "");
 	free(arn);
-	if (rc < 0)
-		return cli_fail(&b->op.err);
-	return b->plan->session->stop ? EX_TEMPFAIL : 0;
+	if (b->plan->session->stop)
+		return EX_TEMPFAIL;
+	return rc < 0 ? cli_fail(&b->op.err) : 0;
 }
 
 /* What an import leaves out, as far as it can be given to a table afterwards. */
@@ -178,35 +183,46 @@ static int finish(struct by_import *b)
 		.made_before = true,
 	};
 	int code = target_prepare(&t, &to);
-	if (code == 0 && b->spec.lacks_stream)
+	if (code == 0 && b->spec.lacks_stream) {
 		code = target_enable_stream(&t);
+		if (code == 0)
+			cli_say("the stream of table %s is turned on", to.table);
+	}
 	if (code == 0)
 		code = target_finish(&t);
 	target_close(&t);
 	return code;
 }
 
+/* Says what came of the import. Returns the exit code. */
+static int judge(const struct by_import *b, const struct import_description *d, uint64_t wanted)
+{
+	const char *table = restore_target_name(b->plan);
+	bool complete = d->status == IMPORT_COMPLETED;
+	if (complete && d->errors == 0 && d->imported_items == wanted) {
+		cli_say("imported: %llu items into table %s", (unsigned long long)wanted, table);
+		return 0;
+	}
+	cli_say("the import of %s ended %s with %llu of %llu items and %llu errors%s%s%s%s", d->arn,
+		complete ? "complete" : "incomplete", (unsigned long long)d->imported_items, (unsigned long long)wanted,
+		(unsigned long long)d->errors, d->failure_code ? ": " : "", d->failure_code ? d->failure_code : "",
+		d->failure_message ? ": " : "", d->failure_message ? d->failure_message : "");
+	return complete ? CLI_INCOMPLETE : EX_UNAVAILABLE;
+}
+
 static int import(struct by_import *b, const struct snapshot *sn, struct restore_figures *out)
 {
 	const struct export_figures *f = export_figures(sn->export);
 	struct import_description d = {0};
-	int code = begin(b, export_data(sn->export), &d);
+	int code = begin(b, sn->export, &d);
 	if (code == 0)
 		code = follow(b, &d);
-	if (code == 0 && (d.status != IMPORT_COMPLETED || d.errors > 0 || d.imported_items != f->items)) {
-		cli_say("the import of %s ended %s with %llu of %llu items and %llu errors%s%s%s%s", d.arn,
-			d.status == IMPORT_COMPLETED ? "complete" : "incomplete", (unsigned long long)d.imported_items,
-			(unsigned long long)f->items, (unsigned long long)d.errors, d.failure_code ? ": " : "",
-			d.failure_code ? d.failure_code : "", d.failure_message ? ": " : "",
-			d.failure_message ? d.failure_message : "");
-		code = d.status == IMPORT_COMPLETED ? CLI_INCOMPLETE : EX_UNAVAILABLE;
-	}
+	if (code == 0)
+		code = judge(b, &d, f->items);
 	out->items = d.imported_items;
 	out->bytes = f->bytes;
 	out->missing = sn->missing;
 	import_description_fini(&d);
-	for (size_t i = 0; i < b->spec.nnotes; i++)
-		cli_say("table %s is made %s", restore_target_name(b->plan), b->spec.notes[i]);
 	int finished = code == 0 || code == CLI_INCOMPLETE ? finish(b) : 0;
 	return code != 0 ? code : finished;
 }
@@ -225,6 +241,8 @@ static int write_and_import(struct by_import *b, struct restore_figures *out)
 		.seed = (uint64_t)clock_wall_ms(),
 		.stop = &p->session->stop,
 	};
+	for (size_t i = 0; i < b->spec.nnotes; i++)
+		cli_say("table %s is made %s", restore_target_name(p), b->spec.notes[i]);
 	int code = snapshot_write(&sn, &eo);
 	if (code == 0)
 		code = import(b, &sn, out);

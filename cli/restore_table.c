@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include "cli.h"
 #include "fill.h"
 #include "restore.h"
@@ -32,12 +34,40 @@ static int fill_table(const struct restore_plan *p, struct aws *a, struct restor
 	return rc < 0 ? cli_fail(&e) : 0;
 }
 
+/*
+ * Noted before the table is made, and as if it were already: of a run that is killed while it waits for the table, the time
+ * to live is still to come. The journal of a run before this one stays: only an empty table is begun anew.
+ */
+static int note_begin(const struct restore_plan *p, bool *noted)
+{
+	struct journal *j = p->journal;
+	struct err e;
+	*noted = !p->resumed && access(j->path, F_OK) != 0;
+	if (!*noted)
+		return 0;
+	j->created = true;
+	return journal_save(j, &e) < 0 ? cli_fail(&e) : 0;
+}
+
+/* A table that is refused is nothing to go on with; one that is perhaps being made is. */
+static void end_prepare(const struct restore_plan *p, const struct target *t, bool noted, int code)
+{
+	struct journal *j = p->journal;
+	struct err e;
+	if (code == 0)
+		j->created = t->created;
+	else if (t->created || (noted && p->session->stop))
+		cli_say("not finished; the same command and --resume go on");
+	else if (noted)
+		journal_end(j, false, &e);
+}
+
 int restore_to_table(const struct restore_plan *p, struct restore_figures *out)
 {
 	struct restore_aws ra;
 	struct schema sc = {0};
-	struct target t;
-	struct err e;
+	struct target t = {0};
+	bool noted;
 	int code = restore_aws_open(&ra, p);
 	if (code != 0)
 		return code;
@@ -51,11 +81,11 @@ int restore_to_table(const struct restore_plan *p, struct restore_figures *out)
 		.made_before = p->resumed && p->journal->created,
 	};
 	if (code == 0) {
-		code = target_prepare(&t, &to);
-		p->journal->created = t.created;
-		/* Its time to live is still to come, also when its making is not waited for. */
-		if (code != 0 && t.created && journal_save(p->journal, &e) == 0)
-			cli_say("not finished; the same command and --resume go on");
+		code = note_begin(p, &noted);
+		if (code == 0) {
+			code = target_prepare(&t, &to);
+			end_prepare(p, &t, noted, code);
+		}
 		if (code == 0)
 			code = fill_table(p, ra.aws, out);
 		if (code == 0)

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* PATH.part; an error when there is PATH already. */
+/* PATH.part, or NULL and an error, as when there is PATH already. */
 static int name_part(struct sink *s, const char *path, struct err *e)
 {
 	*s = (struct sink){0};
@@ -48,7 +48,7 @@ int sink_open(struct sink *s, const char *path, struct err *e)
 		return 0;
 	}
 	int rc = name_part(s, path, e);
-	if (rc < 0)
+	if (s->part == NULL)
 		return rc;
 	/* Items are nobody else's business. */
 	int fd = open(s->part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
@@ -66,7 +66,7 @@ int sink_resume(struct sink *s, const char *path, uint64_t bytes, struct err *e)
 {
 	struct stat st;
 	int rc = name_part(s, path, e);
-	if (rc < 0)
+	if (s->part == NULL)
 		return rc;
 	int fd = open(s->part, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0) {

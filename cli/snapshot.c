@@ -1,7 +1,9 @@
 #include "snapshot.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/config.h"
 #include "cli.h"
 #include "progress.h"
 #include "state.h"
@@ -78,25 +80,55 @@ static int write_all(struct run *r, struct err *e)
 	return rc;
 }
 
-static bool begins(const char *text, const char *with)
+/* Is the object `key`, or what lies below it, in `folder`, which ends in a slash? */
+static bool is_within(const char *key, const char *folder)
 {
-	return strncmp(text, with, strlen(with)) == 0;
+	size_t n = strlen(folder);
+	return strncmp(key, folder, n) == 0 || (strlen(key) == n - 1 && strncmp(key, folder, n - 1) == 0);
+}
+
+/* Refuses `key` among the objects of a table, or where those lie that tell of tables. */
+static int check_table(const struct config_table *t, const char *to, const char *key)
+{
+	char *data = config_data_path(t), *meta = config_meta_path(t);
+	const char *among = NULL;
+	int code = 0;
+	if (data == NULL || meta == NULL) {
+		cli_say("out of memory");
+		code = EX_OSERR;
+		goto out;
+	}
+	meta[strlen(meta) - strlen(t->name) - 1] = '\0';
+	if (is_within(key, data))
+		among = data;
+	else if (is_within(key, meta))
+		among = meta;
+	if (among != NULL)
+		code = cli_usage("%s lies among the objects of the backup (%s): name another place", to, among);
+out:
+	free(data);
+	free(meta);
+	return code;
 }
 
 int snapshot_check(const struct session *s, const char *to)
 {
-	const char *bucket = s->conf->bucket, *key;
-	const char *const ours[] = {s->data_path, s->meta_path};
-	if (!begins(to, "s3://") || !begins(to + 5, bucket))
+	const struct config *c = s->conf;
+	size_t n = strlen(c->bucket);
+	int code = 0;
+	if (strncmp(to, "s3://", 5) != 0 || strncmp(to + 5, c->bucket, n) != 0 || to[5 + n] != '/')
 		return 0;
-	key = to + 5 + strlen(bucket);
-	if (*key != '/')
-		return 0;
-	for (size_t i = 0; i < 2; i++)
-		if (begins(key + 1, ours[i]))
-			return cli_usage("%s lies among the objects of the backup (%s): name another place", to,
-					 ours[i]);
-	return 0;
+	for (size_t i = 0; code == 0 && i < c->ntables; i++)
+		code = check_table(&c->tables[i], to, to + 5 + n + 1);
+	return code;
+}
+
+/* Says why there is no export. */
+static int refuse(const struct err *e)
+{
+	bool usage = e->class == ERR_INVALID && e->http_status == 0;
+	int code = cli_fail(e);
+	return usage ? EX_USAGE : e->class == ERR_CONFLICT ? EX_CANTCREAT : code;
 }
 
 int snapshot_write(struct snapshot *sn, const struct export_options *eo)
@@ -116,7 +148,7 @@ int snapshot_write(struct snapshot *sn, const struct export_options *eo)
 	sn->missing = 0;
 	sn->export = export_new(&sn->session->aws, eo, &e);
 	if (sn->export == NULL)
-		return e.class == ERR_CONFLICT ? (cli_say("%s", e.message), EX_CANTCREAT) : cli_fail(&e);
+		return refuse(&e);
 	int rc = state_init(&r.state, sn->session, &so, &e);
 	if (rc == 0)
 		rc = write_all(&r, &e);
