@@ -3,6 +3,9 @@
  * last item has come, the second line tells what was seen, as JSON; it goes on answering until it is ended.
  *
  * usage: bench_sink [-n RECORDS] [-s SHARDS] [-p RECORDS_PER_PAGE] [-b ITEM_BYTES] [-l LATENCY_MS] [-t KEY_AND_CERTIFICATE]
+ *                   [-r]
+ *
+ * -r: for those who read: the bucket has the backup of all records already, and the stream has none.
  *
  * Keep-alive HTTP/1.1 as libcurl speaks it, one thread. It keeps no body of a PUT and looks at no signature, so that it
  * costs a fraction of what its client does.
@@ -336,7 +339,7 @@ int main(int argc, char **argv)
 	SSL_CTX *tls = NULL;
 	int opt, listener;
 
-	while ((opt = getopt(argc, argv, "n:s:p:b:l:t:")) != -1) {
+	while ((opt = getopt(argc, argv, "n:s:p:b:l:t:r")) != -1) {
 		switch (opt) {
 		case 'n':
 			sink.records = strtoul(optarg, NULL, 10);
@@ -356,9 +359,12 @@ int main(int argc, char **argv)
 		case 't':
 			tls = tls_context(optarg);
 			break;
+		case 'r':
+			sink.stored = true;
+			break;
 		default:
 			errx(EX_USAGE,
-			     "usage: bench_sink [-n records] [-s shards] [-p page] [-b bytes] [-l ms] [-t pem]");
+			     "usage: bench_sink [-n records] [-s shards] [-p page] [-b bytes] [-l ms] [-t pem] [-r]");
 		}
 	}
 	signal(SIGPIPE, SIG_IGN);

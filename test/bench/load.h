@@ -14,12 +14,19 @@
 #define LOAD_BUCKET "bench"
 #define LOAD_LABEL "2026-01-01T00:00:00.000"
 #define LOAD_STREAM_ARN "arn:aws:dynamodb:" LOAD_REGION ":000000000000:table/" LOAD_TABLE "/stream/" LOAD_LABEL
-#define LOAD_KEY_FORMAT "item-%012zu" /* of the item's number */
+/* Of the item's number, which has so many digits in each. */
+#define LOAD_DIGITS 12
+#define LOAD_KEY_FORMAT "item-%012zu"
+#define LOAD_VERSION_FORMAT "kqtJlcpXroDTDmJrmSpX%012zu"
+#define LOAD_ETAG_FORMAT "d41d8cd98f00b204e98a%012zu"
+/* When a version was stored, and its change made. */
+#define LOAD_STORED_ISO "2026-01-01T00:00:00.000Z"
+#define LOAD_STORED_HTTP "Thu, 01 Jan 2026 00:00:00 GMT"
 #define LOAD_ACCESS_KEY "AKIABENCHBENCHBENCH0"
 #define LOAD_SECRET_KEY "bench/bench/bench/bench/bench/bench/ben0"
 
-/* Appends the image of an item, members not in canonical order, of about `bytes` (at least 100). Ends the program when
- * memory is short, as all functions here do. */
+/* Appends the image of an item, members not in canonical order, of about `bytes` (at least 100), which compresses about
+ * as prose does. Ends the program when memory is short, as all functions here do. */
 void load_image(struct buf *out, size_t number, size_t bytes);
 
 /* Appends one INSERT record, event time `event_s`. Sequence numbers grow with `number`. */

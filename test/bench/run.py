@@ -1,6 +1,6 @@
 #!/usr/bin/python3 -B
 """
-make bench, make bench-json: what ddb-streamd costs, beside the same work done by a bare libcurl loop.
+make bench, make bench-json: what ddb-streamd and ddb-streamctl cost, beside the same work done by a bare libcurl loop.
 
 Each row that has a reference comes from pairs of runs, ours and the reference in turn, against the same sink; the
 ratio is taken pair by pair, so that what else the machine does meanwhile touches both sides alike. The client has the
@@ -22,6 +22,8 @@ import subprocess
 import sys
 import tempfile
 import time
+
+import reading
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 WORKERS = 64
@@ -104,16 +106,19 @@ class Bench:
                         out.write(f.read())
         return path
 
+    def configuration(self, url, daemon=""):
+        return (f"[daemon]\nstate_dir = {os.path.join(self.folder, 'state')}\n{daemon}"
+                f"[aws]\nregion = {REGION}\nendpoint_url = {url}\n"
+                + (f"ca_bundle = {self.certificate()}\n" if url.startswith("https") else "")
+                + "[s3]\nbucket = bench\n[table \"items\"]\n")
+
     def daemon(self, url, memory="16MiB", env=()):
         """Starts ddb-streamd without a state."""
-        state = os.path.join(self.folder, "state")
-        shutil.rmtree(state, ignore_errors=True)
+        shutil.rmtree(os.path.join(self.folder, "state"), ignore_errors=True)
         conf = os.path.join(self.folder, "conf")
         with open(conf, "w", encoding="ascii") as f:
-            f.write(f"[daemon]\nstate_dir = {state}\nlisten = off\nlog_level = warn\nworkers = {WORKERS}\n"
-                    f"memory_limit = {memory}\n[aws]\nregion = {REGION}\nendpoint_url = {url}\n"
-                    + (f"ca_bundle = {self.certificate()}\n" if url.startswith("https") else "")
-                    + "[s3]\nbucket = bench\n[table \"items\"]\n")
+            f.write(self.configuration(url, f"listen = off\nlog_level = warn\nworkers = {WORKERS}\n"
+                                            f"memory_limit = {memory}\n"))
         return subprocess.Popen([os.path.join(self.build, "ddb-streamd"), "-c", conf], preexec_fn=pinned(0),
                                 env={**self.env, **dict(env)})
 
@@ -243,6 +248,7 @@ def main():
         f"rss-{WORKERS}w-MiB": memory,
         "allocations-per-record": allocations,
         "own-us-per-record": own,
+        **reading.groups(lambda b: reading.Reading(b, Sink, pinned, args.records)),
     }
     for name in args.rows:
         if name not in groups:

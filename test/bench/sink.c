@@ -52,6 +52,11 @@ void sink_init(struct sink *s)
 
 	if (s->records == 0 || s->shards == 0 || s->page_records == 0 || s->records > 100000000)
 		errx(EX_USAGE, "records, shards and page must be positive");
+	if (s->stored) {
+		s->backup = backup_new(s->records, s->item_bytes);
+		s->shards = 0;
+		return;
+	}
 	pages = (s->records + s->page_records - 1) / s->page_records;
 	s->pages_per_shard = (pages + s->shards - 1) / s->shards;
 	s->pages = calloc(s->shards * s->pages_per_shard, sizeof(*s->pages));
@@ -68,6 +73,7 @@ void sink_fini(struct sink *s)
 {
 	for (size_t i = 0; i < s->shards * s->pages_per_shard; i++)
 		buf_fini(&s->pages[i].body);
+	backup_free(s->backup);
 	free(s->pages);
 	free(s->seen);
 }
@@ -218,7 +224,7 @@ static bool stored(struct sink *s, struct span path)
 		return false;
 	for (size_t i = sizeof(prefix) - 1; i < path.len; i++)
 		number = number * 10 + (size_t)(path.ptr[i] - '0');
-	if (number >= s->records)
+	if (number >= s->records || !s->seen)
 		return false;
 	began(s);
 	if (s->seen[number]) {
@@ -265,6 +271,8 @@ static bool answer_s3(struct sink *s, const struct sink_request *r, struct buf *
 	static const char none[] = "<Error><Code>NoSuchKey</Code></Error>";
 	static const char list[] = "<ListVersionsResult><IsTruncated>false</IsTruncated></ListVersionsResult>";
 
+	if (s->backup && span_eq_str(r->method, "GET") && backup_answer(s->backup, r->path, out))
+		return false;
 	if (span_eq_str(r->method, "PUT")) {
 		answer_put(out);
 		return stored(s, r->path);

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "backup.h"
 #include "base/buf.h"
 #include "base/span.h"
 
@@ -20,6 +21,8 @@ struct sink_page {
 
 struct sink {
 	size_t records, shards, page_records, item_bytes;
+	bool stored; /* the bucket has the backup of all records; there is nothing in the stream */
+	struct backup *backup;
 	size_t pages_per_shard;
 	struct sink_page *pages; /* shard after shard */
 	uint8_t *seen;		 /* by item number */
