@@ -1,6 +1,6 @@
 """
-What the tests of ddb-streamctl share: runs of it, on the real servers or on a fake, and histories that are told to a bucket
-as the daemon would have written them.
+What the tests of ddb-streamctl share: runs of it, on the real servers or on a fake, and histories that are told to a
+bucket as the daemon would have written them.
 """
 import base64
 import datetime
@@ -226,7 +226,8 @@ class Story:
         """Canonical items at that moment, sorted. `seq`: of that second's changes only those up to it."""
         ms, state = T0 + int(at_s * 1000), {}
         for when, number, key, item in self.changes:
-            if when <= ms if seq is None else (when // 1000 < ms // 1000 or (when // 1000 == ms // 1000 and number <= seq)):
+            second, asked = when // 1000, ms // 1000
+            if when <= ms if seq is None else second < asked or (second == asked and number <= seq):
                 state[key] = item
         return sorted(canonical(i) for i in state.values() if i is not None)
 

@@ -429,7 +429,8 @@ class Size(Told):
         self.fake.s3_options(list_page=97)
         versions = [{"key": f"{TABLE}/hot", "marker": True, "modified_ms": T0 - 1}]
         versions += [{"key": f"{TABLE}/hot", "body": "x" * 10, "modified_ms": T0 + n} for n in range(700)]
-        versions += [{"key": f".ddb-streamd/{TABLE}/deletes/hot", "body": "y" * 7, "modified_ms": T0} for _ in range(300)]
+        removal = {"key": f".ddb-streamd/{TABLE}/deletes/hot", "body": "y" * 7, "modified_ms": T0}
+        versions += [removal] * 300
         versions += [{"key": f"{TABLE}/{n:05}", "body": "z" * 3, "modified_ms": T0} for n in range(1500)]
         for at in range(0, len(versions), 1000):
             self.fake.versions(self.bucket, versions[at:at + 1000])

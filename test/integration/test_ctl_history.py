@@ -271,7 +271,8 @@ class Real(Ctl):
 
     def test_equals_the_stream(self):
         daemon = self.daemon(self.bucket.name, [self.table]).start()
-        images = [{"n": {"N": "1"}, "l": {"L": [{"S": "a"}]}}, {"n": {"N": "1.50"}, "l": {"L": [{"S": "b"}, {"NULL": True}]}},
+        images = [{"n": {"N": "1"}, "l": {"L": [{"S": "a"}]}},
+                  {"n": {"N": "1.50"}, "l": {"L": [{"S": "b"}, {"NULL": True}]}},
                   None, {"b": {"B": b"\x00\x01"}, "m": {"M": {"x.y": {"BOOL": False}}}}, {"b": {"BS": [b"\x01"]}}]
         for image in images:
             if image is None:

@@ -1,10 +1,10 @@
-"""ddb-streamctl restore --in-place: an existing table becomes what the backup says, with no write that is not needed."""
+"""ddb-streamctl restore --in-place: an existing table becomes what the backup says, without a needless write."""
 import json
 import random
 import signal
 
 import harness
-from ctl import EX_NOINPUT, EX_USAGE, FakeCtl, INCOMPLETE, Story, T0, TABLE, iso
+from ctl import Ctl, EX_NOINPUT, EX_USAGE, FakeCtl, INCOMPLETE, Story, T0, TABLE, iso, items_of
 from harness import canonical
 
 
@@ -182,6 +182,46 @@ class Differs(Place):
         self.assertEqual(self.written().get("dynamodb BatchWriteItem"), None)
 
 
+class Real(Ctl):
+    def test_tenants_and_strangers(self):
+        """On the real servers: items that moved between folders, and some that were there before the backup."""
+        strangers = [item(f"stranger {n}", who={"S": "anna"}) for n in range(3)]
+        for i in strangers:
+            self.put(**i)
+        rng = random.Random(3)
+        daemon = self.daemon(self.bucket.name, {self.table: {"start": "latest"}}, s3={"tenant_attribute": "who"})
+        daemon.start()
+
+        def write(count):
+            for _ in range(count):
+                name = f"item {rng.randrange(30)}"
+                if rng.random() < 0.2:
+                    self.delete(name)
+                else:
+                    who = {"who": {"S": rng.choice(("anna", "ben/x"))}} if rng.random() < 0.9 else {}
+                    self.put(id={"S": name}, n={"N": str(rng.randrange(5))}, s={"SS": ["b", "a"]}, **who)
+        write(150)
+        count = len(self.servers.stream_records(self.table)) - len(strangers)
+        daemon.wait(lambda: sum(v for (name, _), v in daemon.metrics().items()
+                                if name == "ddb_streamd_records_total") >= count, 60, "all was backed up")
+        daemon.stop()
+        want = items_of(self.servers, self.table)
+        write(40)
+        late = items_of(self.servers, self.table)
+        before = len(self.servers.stream_records(self.table))
+        form = ["--tenant-attribute", "who"]
+        ask = ["restore", "--table", self.table, "--at", "now", "--force", "--in-place", "--yes", *form]
+        _, err = self.ctl(*ask, code=INCOMPLETE)
+        self.assertIn(f"3 items of table {self.table} are not in the backup", err)
+        self.assertEqual(items_of(self.servers, self.table), want)
+        # One record for each item that was another one, that was missing or that was too much; no other write.
+        def by_id(items):
+            return {json.loads(i)["id"]["S"]: i for i in items}
+        is_late, wanted = by_id(late), by_id(want)
+        differ = [name for name in {*is_late, *wanted} if is_late.get(name) != wanted.get(name)]
+        self.assertEqual(len(self.servers.stream_records(self.table)) - before, len(differ))
+
+
 class AnyMoment(Place):
     def check(self, story, seed, *more, rounds=6):
         rng = random.Random(seed)
@@ -227,8 +267,14 @@ class AnyMoment(Place):
         self.assertEqual(self.written(), {})
 
     def test_since(self):
-        """Undo of the last changes: only what changed after a moment is brought back to it."""
-        story = self.random(7, 150)
+        self.undo(self.random(7, 150))
+        self.assertEqual(self.fake.count("dynamodb Scan"), 1)  # is it empty?
+
+    def test_since_of_tenants(self):
+        self.undo(self.random(8, 150, tenant="who"), "--tenant-attribute", "who")
+
+    def undo(self, story, *more):
+        """Only what changed after a moment is brought back to it."""
         self.create()
         self.fill(TABLE, [json.loads(i) for i in story.at(200)])
         strangers = [item("stranger"), item("other stranger")]
@@ -237,12 +283,11 @@ class AnyMoment(Place):
         late = {k for ms, _, k, _ in story.changes if ms > T0 + 80_000}
         quiet = next(k for k in sorted(story.now) if k not in late)
         self.fill(TABLE, [{**json.loads(quiet), "mine": {"BOOL": True}}])
-        figures, _ = self.place(80, "--since", iso(T0 + 80_000))
+        figures, _ = self.place(80, "--since", iso(T0 + 80_000), *more)
         want = {canonical(story.key_of(json.loads(i))): i for i in story.at(80)}
         want[quiet] = canonical({**json.loads(quiet), "mine": {"BOOL": True}})
         self.assertEqual(self.items(TABLE), sorted([*want.values(), *map(canonical, strangers)]))
         self.assertEqual((figures["unknown"], figures["missing"]), (0, 0))
-        self.assertEqual(self.fake.count("dynamodb Scan"), 1)  # is it empty?
 
 
 class Part(Place):

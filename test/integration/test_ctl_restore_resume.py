@@ -1,4 +1,4 @@
-"""ddb-streamctl restore that is stopped, and goes on with --resume as if nothing had been; and --dry-run."""
+"""ddb-streamctl restore that is stopped, and goes on with --resume as if nothing had been."""
 import glob
 import json
 import os
@@ -6,7 +6,8 @@ import random
 import signal
 
 import harness
-from ctl import EX_CANTCREAT, EX_DATAERR, EX_NOINPUT, EX_USAGE, FakeCtl, INCOMPLETE, Story, T0, TABLE, iso
+from ctl import (Ctl, EX_CANTCREAT, EX_DATAERR, EX_NOINPUT, EX_USAGE, FakeCtl, INCOMPLETE, Story, T0, TABLE, iso,
+                 items_of)
 from harness import canonical, wait_until
 
 EX_OSERR = 71
@@ -14,6 +15,15 @@ EX_OSERR = 71
 
 def item(name, **attributes):
     return {"id": {"S": name}, **attributes}
+
+
+def noted(path):
+    """How many items a journal tells of."""
+    try:
+        with open(path, encoding="ascii") as f:
+            return json.load(f)["items"]
+    except FileNotFoundError:
+        return -1
 
 
 class Resume(FakeCtl):
@@ -35,7 +45,8 @@ class Resume(FakeCtl):
             if n % 5 == 0:
                 story.remove(10, item(name, who={"S": f"t{n % 7}"}))
             elif n % 5 == 1:
-                story.put(10, item(name, n={"N": str(-n)}, **({"who": {"S": "other"}} if options.get("tenant") else {})))
+                moved = {"who": {"S": "other"}} if options.get("tenant") else {}
+                story.put(10, item(name, n={"N": str(-n)}, **moved))
         story.tell()
         return story
 
@@ -49,7 +60,7 @@ class Resume(FakeCtl):
         run = self.begin(*arguments)
         wait_until(lambda: self.fake.hits(rule) > 0 or run.poll() is not None, 60, "the run came so far")
         if journal and run.poll() is None:  # it is saved once a second
-            wait_until(lambda: self.noted(journal) >= min(after // 2, 100), 30, "the journal told so")
+            wait_until(lambda: noted(journal) >= min(after // 2, 100), 30, "the journal told so")
         run.send_signal(how)
         code = run.wait(60)
         with open(run.said, encoding="utf-8") as f:
@@ -59,15 +70,6 @@ class Resume(FakeCtl):
             return None
         self.assertEqual(code, -how, said)
         return said
-
-    @staticmethod
-    def noted(path):
-        """How many items it tells of."""
-        try:
-            with open(path, encoding="ascii") as f:
-                return json.load(f)["items"]
-        except FileNotFoundError:
-            return -1
 
     def ask(self, at_s, *target):
         return ["restore", "--table", TABLE, "--at", iso(T0 + at_s * 1000), *target]
@@ -154,7 +156,8 @@ class File(Resume):
         base = {"--table": TABLE, "--at": iso(T0 + 5000), "--to-file": self.path, "--since": iso(T0 - 5000),
                 "--prefix": "a", "--journal": journal}
         for name, value in (("--at", iso(T0 + 6000)), ("--since", iso(T0)), ("--since", None), ("--prefix", "b"),
-                            ("--prefix", None), ("--at-seq", "17"), ("--table", "x"), ("--key-format", "md5"), ("--tenant-attribute", "who")):
+                            ("--prefix", None), ("--at-seq", "17"), ("--table", "x"),
+                            ("--key-format", "md5"), ("--tenant-attribute", "who")):
             told = {k: v for k, v in {**base, name: value}.items() if v is not None}
             _, err = self.ctl("restore", "--resume", *[x for pair in told.items() for x in pair], code=EX_USAGE)
             self.assertIn({"--key-format": "key_format", "--tenant-attribute": "tenant_attribute"}.get(name, name), err)
@@ -250,17 +253,40 @@ class Table(Resume):
         self.assertLess(self.fake.count("s3 GetObject") - before, 1000)
 
     def test_stopped_while_the_table_is_made(self):
+        """Its time to live still comes in the end."""
         told = self.story(200)
+        self.schema(TimeToLiveDescription={"TimeToLiveStatus": "ENABLED", "AttributeName": "expires"})
         self.fake.options("new", create_ms=3_600_000)
         ask = self.ask(5, "--to-table", "new")
-        for how in (signal.SIGINT, signal.SIGKILL):
-            run = self.begin(*ask)
-            wait_until(lambda: self.fake.count("dynamodb DescribeTable") > 3 or run.poll() is not None, 30, "it waited")
+        for how, resume in ((signal.SIGKILL, []), (signal.SIGINT, ["--resume"]), (signal.SIGTERM, ["--resume"])):
+            before = self.fake.count("dynamodb DescribeTable")
+            run = self.begin(*ask, *resume)
+            wait_until(lambda: self.fake.count("dynamodb DescribeTable") > before + 2 or run.poll() is not None, 30,
+                       "it waited")
             run.send_signal(how)
             self.assertEqual(run.wait(30), -how)
+            if how != signal.SIGKILL:
+                with open(run.said, encoding="utf-8") as f:
+                    self.assertIn("--resume", f.read())
         self.fake.advance(3600)
-        self.ctl(*ask)
-        self.assertEqual(self.items("new"), told.at(5))
+        self.finish(ask, "new", told.at(5))
+        ttl = self.fake.dynamodb.describe_time_to_live(TableName="new")["TimeToLiveDescription"]
+        self.assertEqual(ttl.get("AttributeName"), "expires")
+
+    def test_journal_that_cannot_be_written(self):
+        """Nothing is made then."""
+        self.story(50)
+        for more, extra in ((("--journal", "/nowhere/j"), {}), ((), {"HOME": "/proc/nothing"})):
+            _, err = self.ctl(*self.ask(5, "--to-table", "new"), *more, extra=extra, code=EX_OSERR)
+            self.assertIn("--journal", err)
+        self.ctl(*self.ask(5, "--to-file", self.file("x")), "--journal", "/nowhere/j", code=EX_OSERR)
+        self.assertEqual(os.listdir(self.home()), [])
+        self.assertEqual(self.fake.dynamodb.list_tables()["TableNames"], [])
+        # A refused run leaves none.
+        self.fake.new_table("full")
+        self.fake.put("full", "x")
+        self.ctl(*self.ask(5, "--to-table", "full"), code=EX_CANTCREAT)
+        self.assertEqual(self.journals(), [])
 
     def place(self, told, *more):
         self.fake.new_table(TABLE)
@@ -315,49 +341,43 @@ class Table(Resume):
             self.finish(run, target, told.at(5))
 
 
-class DryRun(Resume):
-    def dry(self, at_s, *more, code=0):
-        self.fake.do("reset_audit")
-        out, err = self.restore(at_s, *more, "--dry-run", "-o", "json", code=code)
-        self.assertEqual(self.written(), {})
-        self.assertEqual(self.journals(), [])
-        text, _ = self.restore(at_s, *more, "--dry-run", code=code)
-        self.assertIn("cost", text)
-        return json.loads(out), {name: c["n"] for name, c in self.fake.counts().items()}, err
+class Real(Ctl):
+    def test_killed(self):
+        """On the real servers, at any moment after it has begun."""
+        daemon = self.daemon(self.bucket.name, [self.table]).start()
+        rows = [{"PutRequest": {"Item": item(f"i {n}/ä", n={"N": str(n)})}} for n in range(400)]
+        for at in range(0, len(rows), 25):
+            self.servers.dynamodb.batch_write_item(RequestItems={self.table: rows[at:at + 25]})
+        self.wait_settled(daemon)
+        daemon.stop()
+        want = items_of(self.servers, self.table)
+        target, path = self.table + ".again", self.file("items")
+        journal = ["--journal", self.file("journal")]
+        ask = ["restore", "--table", self.table, "--at", "latest"]
 
-    def test_numbers(self):
-        told = self.story(700)
-        want = told.at(15)
-        figures, _, _ = self.dry(15, "--to-file", self.file("x"))
-        self.assertEqual((figures["items"], figures["bytes"], figures["missing"]), (len(want), sum(map(len, want)), 0))
-        self.assertEqual(figures["write_units"], 0)
-        self.assertEqual(os.listdir(self.home()), [])
-        figures, _, _ = self.dry(15, "--to-table", "new")
-        self.assertEqual(self.fake.dynamodb.list_tables()["TableNames"], [])
-        self.assertEqual((figures["items"], figures["write_units"]), (len(want), len(want)))
-        self.fake.do("reset_audit")
-        self.restore(15, "--to-table", "new")
-        # table.json and watermark.json are read, too.
-        self.assertEqual(self.fake.count("s3 GetObject"), figures["get_requests"] + 2)
-        self.assertEqual(self.fake.count("s3 HeadObject"), figures["head_requests"])
-        lists = self.fake.count("s3 ListObjectVersions")
-        self.assertTrue(abs(lists - figures["list_requests"]) <= 0.2 * lists + 4, (lists, figures))
-        # In place: an upper bound.
-        self.fake.new_table(TABLE)
-        self.fill(TABLE, [json.loads(i) for i in want[:300]])
-        figures, counts, _ = self.dry(15, "--in-place")
-        self.assertGreaterEqual(figures["write_units"], len(want) - 300)
-        self.assertEqual(len(self.fake.items(TABLE)), 300)
-        self.assertNotIn("dynamodb CreateTable", counts)
+        def stop(how, *more):
+            """With the rate that it has it is hardly done before; when it is, there is nothing to go on with."""
+            path = self.file("journal")
+            before = noted(path)
+            run = self.begin(*ask, *more, *journal, *(["--resume"] if before >= 0 else []))
+            wait_until(lambda: noted(path) > max(before, 0) or run.poll() is not None, 60, "it was noted")
+            run.send_signal(how)
+            self.assertIn(run.wait(30), (-how, 0))
 
-    def test_lost_ones_are_named(self):
-        self.story(50)
-        gone = self.fake.version(self.bucket, f"{TABLE}/z", body=json.dumps(item("z")), modified_ms=T0,
-                                 storage_class="DEEP_ARCHIVE")
-        self.assertTrue(gone)
-        figures, _, err = self.dry(15, "--to-table", "new", code=INCOMPLETE)
-        self.assertEqual(figures["missing"], 1)
-        self.assertIn(f"{TABLE}/z", err)
+        def finish(table, *more):
+            self.ctl(*ask, *more, *journal, code=0 if noted(self.file("journal")) >= 0 else EX_NOINPUT)
+            self.assertEqual(items_of(self.servers, table), want)
+        for how in (signal.SIGKILL, signal.SIGINT):
+            stop(how, "--to-table", target, "--rate", "100")
+        finish(target, "--to-table", target, "--resume")
+        rng = random.Random(8)
+        for n, row in enumerate(rng.sample(rows, 120)):
+            self.put(**row["PutRequest"]["Item"], new={"N": str(n)})
+        stop(signal.SIGKILL, "--in-place", "--yes", "--rate", "50")
+        finish(self.table, "--in-place", "--yes", "--resume")
+        self.ctl(*ask, "--to-file", path)
+        with open(path, "rb") as f:
+            self.assertEqual(sorted(line[len(b'{"Item":'):-2] for line in f), want)
 
 
 if __name__ == "__main__":

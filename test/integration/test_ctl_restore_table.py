@@ -3,7 +3,6 @@ import datetime
 import json
 import random
 
-import fake
 import harness
 from ctl import Ctl, EX_CANTCREAT, EX_DATAERR, EX_NOINPUT, FakeCtl, Story, T0, TABLE, iso, items_of
 from harness import canonical
@@ -53,7 +52,8 @@ class Definition(Ctl):
                 "ProvisionedThroughput": {"ReadCapacityUnits": 3, "WriteCapacityUnits": 4}}],
             LocalSecondaryIndexes=[{
                 "IndexName": "by-tag", "Projection": everything,
-                "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}, {"AttributeName": "tag", "KeyType": "RANGE"}]}],
+                "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"},
+                              {"AttributeName": "tag", "KeyType": "RANGE"}]}],
             StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"})
         self.servers.dynamodb.update_time_to_live(
             TableName=self.table, TimeToLiveSpecification={"Enabled": True, "AttributeName": "expires"})
@@ -118,7 +118,7 @@ class Items(Ctl):
         self.assertEqual(items_of(self.servers, self.table), sorted(canonical(i) for i in items))
 
     def test_ten_moments(self):
-        """DynamoDB Local tells whole minutes only: the changes of a live table are stored with event times of their own."""
+        """DynamoDB Local tells whole minutes only: a live table's changes are stored with event times of their own."""
         rng = random.Random(4)
         names = [f"item {n}/ä+%" for n in range(25)]
         base = datetime.datetime.now(datetime.timezone.utc).replace(microsecond=0) - datetime.timedelta(hours=1)
@@ -136,10 +136,11 @@ class Items(Ctl):
         self.servers.dynamodb.create_table(
             TableName=target, KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}], BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}])
-        self.servers.s3.put_object(Bucket=self.bucket.name, Key=f".ddb-streamd/{self.table}/table.json", Body=json.dumps(
-            {"Table": {k: self.servers.dynamodb.describe_table(TableName=target)["Table"][k]
-                       for k in ("KeySchema", "AttributeDefinitions")} |
-             {"BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"}}}))
+        told = self.servers.dynamodb.describe_table(TableName=target)["Table"]
+        self.servers.s3.put_object(
+            Bucket=self.bucket.name, Key=f".ddb-streamd/{self.table}/table.json", Body=json.dumps({"Table": {
+                "KeySchema": told["KeySchema"], "AttributeDefinitions": told["AttributeDefinitions"],
+                "BillingModeSummary": {"BillingMode": "PAY_PER_REQUEST"}}}))
         rng.shuffle(moments)
         for n, (count, items) in enumerate(moments):
             ask = ["restore", "--table", self.table, "--at", iso(times[count - 1]), "--force"]
@@ -285,7 +286,8 @@ class New(FakeCtl):
         self.create("there")
         self.restore(50, "--to-table", "there")
         self.assertEqual(self.items("there"), story.at(50))
-        for damage in ("", "{", "[]", '{"Table":{}}', '{"Table":{"KeySchema":[{"AttributeName":"id","KeyType":"HASH"}]}}'):
+        for damage in ("", "{", "[]", '{"Table":{}}',
+                       '{"Table":{"KeySchema":[{"AttributeName":"id","KeyType":"HASH"}]}}'):
             self.put_object(f".ddb-streamd/{TABLE}/table.json", damage)
             _, err = self.restore(50, "--to-table", "new", code=EX_DATAERR)
             self.assertIn("table.json", err)
