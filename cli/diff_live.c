@@ -12,6 +12,7 @@
 #include "aws/items.h"
 #include "aws/table.h"
 #include "base/clock.h"
+#include "base/etagset.h"
 #include "base/map.h"
 #include "cli.h"
 #include "codec/digest.h"
@@ -19,7 +20,6 @@
 #include "codec/itemkey.h"
 #include "codec/primary.h"
 #include "diff.h"
-#include "live.h"
 #include "live_get.h"
 #include "live_scan.h"
 #include "progress.h"
@@ -33,7 +33,7 @@ enum { NOTE_SAME, NOTE_OTHER, NOTE_REMOVED };
 struct diff_live {
 	struct diff_plan *plan;
 	struct schema schema; /* of the live table */
-	struct live *live;    /* NULL: a single item is compared */
+	struct etagset *live; /* NULL: a single item is compared */
 	struct live_get get;
 	struct state state;
 	bool met;	 /* that item is in the bucket, and was dealt with */
@@ -74,14 +74,16 @@ static int on_first(const struct live_item *item, void *arg, struct err *e)
 static int on_second(const struct live_item *item, void *arg, struct err *e)
 {
 	struct diff_live *d = arg;
-	struct live_entry entry;
+	struct etagset_entry entry;
+	uint8_t name[DIGEST_NAME_SIZE];
 	const struct diff_row row = {.object = item->s3_key, .after = true, .new = item->item};
 	if (!belongs(d, item))
 		return 0;
-	int rc = live_find(d->live, item->s3_key, &entry, e);
+	digest_name(name, item->s3_key.ptr, item->s3_key.len);
+	int rc = etagset_find(d->live, name, &entry, e);
 	if (rc <= 0 || entry.marked)
 		return rc;
-	rc = live_mark(d->live, &entry, e);
+	rc = etagset_mark(d->live, &entry, e);
 	progress_clear(&d->progress);
 	return rc < 0 ? rc : diff_row_print(&d->plan->rows, &row, e);
 }
@@ -132,11 +134,13 @@ static bool has_digest(const struct item_entry *e, const uint8_t md5[DIGEST_MD5_
 }
 
 /* Looks the item up in what was read of the table; true when it is there, and then marks it as met. */
-static bool look_up(struct diff_live *d, const struct state_item *si, struct live_entry *out)
+static bool look_up(struct diff_live *d, const struct state_item *si, struct etagset_entry *out)
 {
+	uint8_t name[DIGEST_NAME_SIZE];
 	struct err e;
-	int rc = live_find(d->live, span_buf(&si->item->key), out, &e);
-	int marked = rc > 0 ? live_mark(d->live, out, &e) : 0;
+	digest_name(name, buf_str(&si->item->key), si->item->key.len);
+	int rc = etagset_find(d->live, name, out, &e);
+	int marked = rc > 0 ? etagset_mark(d->live, out, &e) : 0;
 	if (rc < 0 || marked < 0)
 		fail(d, rc < 0 ? rc : marked, &e);
 	return rc > 0 && marked == 0;
@@ -147,13 +151,13 @@ static bool wants(struct state_item *si, size_t time, void *arg)
 {
 	struct diff_live *d = arg;
 	const struct diff_plan *p = d->plan;
-	struct live_entry entry;
+	struct etagset_entry entry;
 	si->note = NOTE_OTHER;
 	if (d->live == NULL)
 		return true;
 	if (!look_up(d, si, &entry))
 		si->note = NOTE_REMOVED;
-	else if (has_digest(si->at[time].chosen, entry.md5))
+	else if (has_digest(si->at[time].chosen, entry.etag))
 		si->note = NOTE_SAME;
 	return si->note == NOTE_OTHER ||
 	       (si->note == NOTE_REMOVED && (diff_rows_want(&p->rows) || p->narrow->hash_name != NULL));
@@ -237,18 +241,18 @@ static void ask(struct diff_live *d, struct state_item *si)
 static bool is_equal(struct diff_live *d, const struct state_item *si)
 {
 	uint8_t md5[DIGEST_MD5_SIZE];
-	struct live_entry entry;
+	struct etagset_entry entry;
 	if (d->live == NULL || !look_up(d, si, &entry))
 		return false;
 	digest_md5(md5, buf_str(&si->at[0].body), si->at[0].body.len);
-	return memcmp(md5, entry.md5, sizeof(md5)) == 0;
+	return memcmp(md5, entry.etag, sizeof(md5)) == 0;
 }
 
 static void deliver(struct state_item *si, void *arg)
 {
 	struct diff_live *d = arg;
 	const struct span body = span_buf(&si->at[0].body);
-	struct live_entry entry;
+	struct etagset_entry entry;
 	d->progress.seen = d->state.seen;
 	d->met = true;
 	if (si->problem[0] != '\0') {
@@ -379,7 +383,7 @@ static int compare(struct diff_live *d, struct err *e)
 		return rc;
 	d->plan->rows.schema = &d->schema;
 	if (!p->narrow->exact) {
-		d->live = live_new(e);
+		d->live = etagset_new(NULL, 0, 0, e);
 		if (d->live == NULL)
 			return -(int)e->class;
 		rc = scan(d, true, e);
@@ -390,7 +394,7 @@ static int compare(struct diff_live *d, struct err *e)
 		rc = walk(d, e);
 	else
 		live_get_fini(&d->get);
-	if (rc == 0 && d->live != NULL && live_unmarked(d->live) > 0)
+	if (rc == 0 && d->live != NULL && etagset_unmarked(d->live) > 0)
 		rc = scan(d, false, e);
 	if (rc == 0 && d->live == NULL && !d->met)
 		rc = look_for_one(d, e);
@@ -408,7 +412,7 @@ int diff_live(struct diff_plan *p, struct err *e)
 	int rc = compare(d, e);
 	p->rows.schema = of_backup;
 	uv_run(&p->session->loop, UV_RUN_NOWAIT);
-	live_free(d->live);
+	etagset_free(d->live);
 	schema_fini(&d->schema);
 	buf_fini(&d->name);
 	free(d);

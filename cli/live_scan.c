@@ -4,10 +4,10 @@
 
 #include "aws/items.h"
 #include "base/clock.h"
+#include "base/rate.h"
 #include "codec/canon.h"
 #include "codec/itemkey.h"
 #include "codec/primary.h"
-#include "rate.h"
 #include "state.h"
 
 #define KEYS_MAX ((size_t)64 << 10)
@@ -113,6 +113,7 @@ static int take(struct scan *sc, struct span text, struct err *e)
 {
 	const struct live_scan_options *o = sc->options;
 	struct live_item item;
+	uint8_t name[DIGEST_NAME_SIZE];
 	buf_reset(&sc->keys);
 	buf_reset(&sc->s3_key);
 	int rc = canon_item(sc->canon, text, &item.item, e);
@@ -130,7 +131,10 @@ static int take(struct scan *sc, struct span text, struct err *e)
 	if (rc <= 0)
 		return rc;
 	sc->figures->taken++;
-	rc = o->into != NULL ? live_add(o->into, item.s3_key, item.md5, e) : 0;
+	if (o->into == NULL)
+		return 0;
+	digest_name(name, item.s3_key.ptr, item.s3_key.len);
+	rc = etagset_add(o->into, name, item.md5, e);
 	if (rc == -ERR_CONFLICT)
 		return err_set(e, ERR_CONFLICT,
 			       "two of its items have the same object name, so that the backup cannot tell them apart "

@@ -1,6 +1,6 @@
 /*
  * live_scan: walks the items of a live table: by a parallel Scan, or one partition of it by a Query; with consistent reads,
- * under a cap of read units a second. Fills a list of them (live.h), or just shows them.
+ * under a cap of read units a second. Fills a list of them (base/etagset.h), or just shows them.
  *
  * Not from a callback of the loop, which it runs. Memory: a page of a few MB for each segment.
  */
@@ -12,9 +12,9 @@
 
 #include "aws/aws.h"
 #include "base/err.h"
+#include "base/etagset.h"
 #include "base/span.h"
 #include "codec/digest.h"
-#include "live.h"
 #include "schema.h"
 #include "session.h"
 
@@ -45,7 +45,7 @@ struct live_scan_options {
 	struct span hash_value;	     /* {"S":"x"}: only items with this partition key; empty: all */
 	unsigned segments;	     /* 0: LIVE_SCAN_SEGMENTS */
 	double units_per_s;	     /* 0: as fast as the table takes it */
-	struct live *into;	     /* NULL: none */
+	struct etagset *into;	     /* NULL: none */
 	/* 1: it is wanted; 0: not; negative with *e: the scan ends with that. NULL: every item is. */
 	int (*each)(const struct live_item *item, void *arg, struct err *e);
 	/* false: begin no further page now; asked again in a moment. NULL: always. */

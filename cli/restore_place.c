@@ -9,13 +9,13 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/etagset.h"
 #include "base/map.h"
 #include "cli.h"
 #include "codec/digest.h"
 #include "codec/encode.h"
 #include "codec/primary.h"
 #include "fill.h"
-#include "live.h"
 #include "live_scan.h"
 #include "restore.h"
 #include "restore_aws.h"
@@ -31,7 +31,7 @@ struct place {
 	const struct restore_plan *plan;
 	struct aws *aws;
 	const struct schema *schema; /* of the table, which has the backup's key */
-	struct live *live;	     /* NULL: the table is not read, everything is written */
+	struct etagset *live;	     /* NULL: the table is not read, everything is written */
 	struct fill fill;
 	bool puts, deletes; /* which of the two this pass is about */
 	struct restore_figures *figures;
@@ -46,18 +46,15 @@ static bool has_digest(const struct item_entry *e, const uint8_t md5[DIGEST_MD5_
 	return e->etag_hash == map_hash(hex, sizeof(hex));
 }
 
-static struct span key_of(const struct state_item *si)
-{
-	return (struct span){buf_str(&si->item->key), si->item->key.len};
-}
-
 /* Looks the item up in what was read of the table; true when it is there, and then marks it as seen. */
-static bool look_up(struct place *p, struct state_item *si, struct live_entry *out)
+static bool look_up(struct place *p, struct state_item *si, struct etagset_entry *out)
 {
+	uint8_t name[DIGEST_NAME_SIZE];
 	struct err e;
-	int rc = live_find(p->live, key_of(si), out, &e);
+	digest_name(name, buf_str(&si->item->key), si->item->key.len);
+	int rc = etagset_find(p->live, name, out, &e);
 	if (rc > 0)
-		rc = live_mark(p->live, out, &e) < 0 ? -(int)e.class : 1;
+		rc = etagset_mark(p->live, out, &e) < 0 ? -(int)e.class : 1;
 	if (rc < 0)
 		state_fail(&p->fill.state, rc, &e);
 	return rc > 0;
@@ -67,7 +64,7 @@ static bool look_up(struct place *p, struct state_item *si, struct live_entry *o
 static bool wants(struct state_item *si, size_t time, void *arg)
 {
 	struct place *p = arg;
-	struct live_entry entry;
+	struct etagset_entry entry;
 	const struct state_at *at = &si->at[time];
 	bool present = at->what == RESOLVE_PRESENT;
 	if (p->live == NULL) {
@@ -76,7 +73,7 @@ static bool wants(struct state_item *si, size_t time, void *arg)
 	}
 	bool found = look_up(p, si, &entry);
 	if (present)
-		si->note = found && has_digest(at->chosen, entry.md5) ? NOTE_SAME : NOTE_PUT;
+		si->note = found && has_digest(at->chosen, entry.etag) ? NOTE_SAME : NOTE_PUT;
 	else
 		si->note = found ? NOTE_DELETE : NOTE_NOTHING;
 	return (si->note == NOTE_PUT && p->puts) || (si->note == NOTE_DELETE && p->deletes);
@@ -86,11 +83,11 @@ static bool wants(struct state_item *si, size_t time, void *arg)
 static bool is_equal(struct place *p, struct state_item *si)
 {
 	uint8_t md5[DIGEST_MD5_SIZE];
-	struct live_entry entry;
+	struct etagset_entry entry;
 	if (p->live == NULL || !look_up(p, si, &entry))
 		return false;
 	digest_md5(md5, buf_str(&si->at[0].body), si->at[0].body.len);
-	return memcmp(md5, entry.md5, sizeof(md5)) == 0;
+	return memcmp(md5, entry.etag, sizeof(md5)) == 0;
 }
 
 static void put(struct place *p, struct state_item *si)
@@ -124,7 +121,7 @@ static void delete (struct place *p, struct state_item *si)
 static void deliver(struct state_item *si, void *arg)
 {
 	struct place *p = arg;
-	struct live_entry entry;
+	struct etagset_entry entry;
 	if (si->problem[0] != '\0') {
 		/* It is not unknown, and it is left alone. Each pass meets it; the last one says so. */
 		if (p->live != NULL)
@@ -208,7 +205,7 @@ static int pass(struct place *p, struct err *e)
 
 static int read_and_pass(struct place *p, bool puts, bool deletes, struct err *e)
 {
-	p->live = live_new(e);
+	p->live = etagset_new(NULL, 0, 0, e);
 	if (p->live == NULL)
 		return -(int)e->class;
 	p->puts = puts;
@@ -221,8 +218,8 @@ static int read_and_pass(struct place *p, bool puts, bool deletes, struct err *e
 		rc = pass(p, e);
 	/* Of items that did not change lately nothing was seen. */
 	if (rc == 0 && p->plan->since_ms == CLOCK_UNKNOWN)
-		p->figures->unknown = live_unmarked(p->live);
-	live_free(p->live);
+		p->figures->unknown = etagset_unmarked(p->live);
+	etagset_free(p->live);
 	p->live = NULL;
 	return rc;
 }

@@ -12,8 +12,8 @@
 
 #include "base/backoff.h"
 #include "base/clock.h"
+#include "base/rate.h"
 #include "codec/itemsize.h"
-#include "rate.h"
 
 #define FIRST_SLOTS 2 /* in flight at first */
 #define LINGER_MS 20  /* that the first write of a batch waits for others */

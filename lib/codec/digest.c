@@ -92,6 +92,13 @@ void digest_sha256(uint8_t out[DIGEST_SHA256_SIZE], const void *bytes, size_t le
 	digest(&sha256, out, bytes, len, NULL, 0);
 }
 
+void digest_name(uint8_t out[DIGEST_NAME_SIZE], const void *name, size_t len)
+{
+	uint8_t whole[DIGEST_SHA256_SIZE];
+	digest_sha256(whole, name, len);
+	memcpy(out, whole, DIGEST_NAME_SIZE);
+}
+
 void digest_hmac_sha256(uint8_t out[DIGEST_SHA256_SIZE], const void *key, size_t key_len, const void *bytes, size_t len)
 {
 	uint8_t block[SHA256_BLOCK_SIZE] = {0};

@@ -12,6 +12,7 @@
 
 #define DIGEST_MD5_SIZE 16
 #define DIGEST_SHA256_SIZE 32
+#define DIGEST_NAME_SIZE 16
 
 /*
  * Fetches MD5 and SHA-256 from OpenSSL. Call it at start, so that a host whose OpenSSL offers no MD5 (a FIPS
@@ -27,6 +28,8 @@ void digest_md5(uint8_t out[DIGEST_MD5_SIZE], const void *bytes, size_t len);
 void digest_sha256(uint8_t out[DIGEST_SHA256_SIZE], const void *bytes, size_t len);
 void digest_hmac_sha256(uint8_t out[DIGEST_SHA256_SIZE], const void *key, size_t key_len, const void *bytes,
 			size_t len);
+/* What stands for an object's name in a set of them (base/etagset.h): the beginning of its SHA-256. */
+void digest_name(uint8_t out[DIGEST_NAME_SIZE], const void *name, size_t len);
 /* Frees what the functions above keep between calls; they may be called again afterwards. */
 void digest_cleanup(void);
 

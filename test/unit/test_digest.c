@@ -186,13 +186,29 @@ static int teardown(void **state)
 	return 0;
 }
 
+/* FIPS 180-4, "abc": its first half. */
+static void test_name(void **state)
+{
+	(void)state;
+	static const uint8_t expected[DIGEST_NAME_SIZE] = {0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea,
+							   0x41, 0x41, 0x40, 0xde, 0x5d, 0xae, 0x22, 0x23};
+	uint8_t out[DIGEST_NAME_SIZE];
+	digest_name(out, "abc", 3);
+	assert_memory_equal(out, expected, sizeof(out));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_init_finds_both),	   cmocka_unit_test(test_md5_vectors),
-		cmocka_unit_test(test_sha256_vectors),	   cmocka_unit_test(test_empty_input_may_be_null),
-		cmocka_unit_test(test_hmac_vectors),	   cmocka_unit_test(test_hmac_output_may_be_its_key),
-		cmocka_unit_test(test_calls_keep_nothing), cmocka_unit_test(test_works_again_after_cleanup),
+		cmocka_unit_test(test_init_finds_both),
+		cmocka_unit_test(test_md5_vectors),
+		cmocka_unit_test(test_name),
+		cmocka_unit_test(test_sha256_vectors),
+		cmocka_unit_test(test_empty_input_may_be_null),
+		cmocka_unit_test(test_hmac_vectors),
+		cmocka_unit_test(test_hmac_output_may_be_its_key),
+		cmocka_unit_test(test_calls_keep_nothing),
+		cmocka_unit_test(test_works_again_after_cleanup),
 	};
 
 	CRYPTO_set_mem_functions(count_malloc, count_realloc, count_free);

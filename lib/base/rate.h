@@ -5,8 +5,8 @@
  * What costs more than a full bucket goes when the bucket is full, and leaves a debt that is paid off first. So nothing is
  * too large to go, and the mean holds.
  */
-#ifndef DDB_CLI_RATE_H
-#define DDB_CLI_RATE_H
+#ifndef DDB_BASE_RATE_H
+#define DDB_BASE_RATE_H
 
 #include <stdint.h>
 

@@ -1,4 +1,4 @@
-/* cli/rate.h, by a clock of its own. */
+/* base/rate.h, by a clock of its own. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <math.h>
 
-#include "cli/rate.h"
+#include "base/rate.h"
 
 static void test_burst_then_pace(void **state)
 {
