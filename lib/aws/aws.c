@@ -16,6 +16,7 @@ static const struct {
 	[AWS_S3_GET_OBJECT] = {"GetObject", CONFIG_S3},
 	[AWS_S3_DELETE_OBJECT] = {"DeleteObject", CONFIG_S3},
 	[AWS_S3_LIST_VERSIONS] = {"ListObjectVersions", CONFIG_S3},
+	[AWS_S3_LIST_OBJECTS] = {"ListObjectsV2", CONFIG_S3},
 	[AWS_S3_GET_VERSIONING] = {"GetBucketVersioning", CONFIG_S3},
 	[AWS_S3_CREATE_UPLOAD] = {"CreateMultipartUpload", CONFIG_S3},
 	[AWS_S3_UPLOAD_PART] = {"UploadPart", CONFIG_S3},

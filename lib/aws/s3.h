@@ -22,7 +22,8 @@ struct s3_meta {
 	struct span time;   /* ISO 8601 */
 	struct span stream; /* stream label */
 	struct span shard;
-	struct span by; /* "ttl", or empty */
+	struct span by;	   /* "ttl", or empty */
+	struct span after; /* of a BASELINE: STREAM LABEL/SEQUENCE NUMBER of the item's last change before it */
 };
 
 enum s3_condition { S3_ALWAYS, S3_IF_NONE_MATCH_ANY, S3_IF_MATCH };
@@ -48,6 +49,7 @@ struct s3_head {
 	bool exists;	    /* false: no such key, or its latest is a delete marker (404; no error) */
 	bool delete_marker; /* the server said so (x-amz-delete-marker); not every server does */
 	char event[16], seq[64], time[40], stream[S3_META_VALUE_MAX], shard[S3_META_VALUE_MAX], by[32];
+	char after[S3_META_VALUE_MAX];
 	char etag[72]; /* without quotes */
 	char version_id[128];
 	uint64_t size_bytes;
@@ -74,5 +76,15 @@ struct s3_list {
 /* ListObjectVersions with encoding-type=url. The page's raw XML is http_body(op->slot): read it with s3xml_versions in
  * `done`. */
 void s3_list_versions(struct aws_op *op, const struct s3_list *l, aws_done_fn *done, void *arg);
+
+struct s3_list_objects {
+	struct span prefix;
+	struct span start_after; /* only keys after it; empty: all */
+	struct span token;	 /* where to go on, from the page before; empty at first */
+	unsigned max_keys;	 /* 0: the server's 1,000 */
+};
+
+/* ListObjectsV2, in the same manner: current versions only. Read the page with s3xml_objects. */
+void s3_list_objects(struct aws_op *op, const struct s3_list_objects *l, aws_done_fn *done, void *arg);
 
 #endif

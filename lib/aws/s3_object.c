@@ -53,6 +53,7 @@ void s3_put(struct aws_op *op, const struct s3_put *p, aws_done_fn *done, void *
 	add_meta(op, "x-amz-meta-ddb-stream", m->stream);
 	add_meta(op, "x-amz-meta-ddb-shard", m->shard);
 	add_meta(op, "x-amz-meta-ddb-by", m->by);
+	add_meta(op, "x-amz-meta-ddb-after", m->after);
 	add_condition(op, p);
 	aws_op_send(op, "PUT", p->body);
 }
@@ -118,6 +119,7 @@ static int parse_head(struct aws_op *op)
 	read_header(op, "x-amz-meta-ddb-stream", h.stream, sizeof(h.stream));
 	read_header(op, "x-amz-meta-ddb-shard", h.shard, sizeof(h.shard));
 	read_header(op, "x-amz-meta-ddb-by", h.by, sizeof(h.by));
+	read_header(op, "x-amz-meta-ddb-after", h.after, sizeof(h.after));
 	read_header(op, "x-amz-version-id", h.version_id, sizeof(h.version_id));
 	read_etag(op, h.etag, sizeof(h.etag));
 	if (!read_size(op, &h.size_bytes))

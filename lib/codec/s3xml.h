@@ -1,6 +1,6 @@
 /*
- * s3xml: the XML answers of S3, read with expat (Amazon S3 API Reference: ListObjectVersions, GetBucketVersioning,
- * CreateMultipartUpload, CompleteMultipartUpload, "Error responses").
+ * s3xml: the XML answers of S3, read with expat (Amazon S3 API Reference: ListObjectVersions, ListObjectsV2,
+ * GetBucketVersioning, CreateMultipartUpload, CompleteMultipartUpload, "Error responses").
  *
  * Blanks ahead of a document are passed over: S3 sends them while a CompleteMultipartUpload takes its time.
  * Namespaces, prefixes and unknown elements are passed over. A document type declaration, and so every entity that is
@@ -22,16 +22,19 @@ enum s3xml_versioning { S3XML_VERSIONING_OFF, S3XML_VERSIONING_ENABLED, S3XML_VE
 /* GetBucketVersioning. */
 int s3xml_versioning(struct span body, enum s3xml_versioning *out, struct err *e);
 
-/* One <Version> or <DeleteMarker> of ListObjectVersions. Strings live during the callback only. */
+/*
+ * One <Version> or <DeleteMarker> of ListObjectVersions, or one <Contents> of ListObjectsV2. Strings live during the
+ * callback only.
+ */
 struct s3xml_version {
 	struct span key;	/* URL-decoded when the listing says encoding-type url */
-	struct span version_id; /* "null" for a null version */
+	struct span version_id; /* "null" for a null version; empty in ListObjectsV2, which does not tell it */
 	struct span etag;	/* without quotes; empty for a marker */
 	struct span storage_class;
 	uint64_t size_bytes;
 	int64_t modified_ms; /* LastModified */
-	bool is_latest;
-	bool is_marker;
+	bool is_latest;	     /* always in ListObjectsV2 */
+	bool is_marker;	     /* never there */
 };
 
 struct s3xml_page {
@@ -49,6 +52,19 @@ typedef int s3xml_version_fn(void *arg, const struct s3xml_version *v);
  * malformed; NextVersionIdMarker may be missing.
  */
 int s3xml_versions(struct span body, s3xml_version_fn *each, void *arg, struct s3xml_page *page, struct err *e);
+
+struct s3xml_objects_page {
+	bool truncated;
+	struct buf next_token; /* buf_init it with a max of S3XML_TOKEN_MAX before the call */
+};
+
+#define S3XML_TOKEN_MAX ((size_t)3072)
+
+/*
+ * ListObjectsV2, in the same manner: of a key whose latest version is a delete marker there is nothing. A page that is
+ * truncated must have a NextContinuationToken. Common prefixes are passed over: list without a delimiter.
+ */
+int s3xml_objects(struct span body, s3xml_version_fn *each, void *arg, struct s3xml_objects_page *page, struct err *e);
 
 /*
  * CreateMultipartUpload's UploadId, which must be there, and CompleteMultipartUpload's ETag (without quotes), which RADOS

@@ -68,7 +68,8 @@ static void test_put_all_meta(void **state)
 			 .time = SPAN_LIT("2026-11-23T12:40:35.195Z"),
 			 .stream = SPAN_LIT("2026-11-23T12:02:59.379"),
 			 .shard = SPAN_LIT("shardId-00000001795435379393-c27e24ae"),
-			 .by = SPAN_LIT("ttl")},
+			 .by = SPAN_LIT("ttl"),
+			 .after = SPAN_LIT("2026-11-23T12:02:59.379/42")},
 	};
 
 	aws_fixture_answer(f, "200 OK", "", "", 0);
@@ -76,6 +77,7 @@ static void test_put_all_meta(void **state)
 	assert_string_equal(aws_fixture_header(f, "x-amz-meta-ddb-time"), "2026-11-23T12:40:35.195Z");
 	assert_string_equal(aws_fixture_header(f, "x-amz-meta-ddb-stream"), "2026-11-23T12:02:59.379");
 	assert_string_equal(aws_fixture_header(f, "x-amz-meta-ddb-by"), "ttl");
+	assert_string_equal(aws_fixture_header(f, "x-amz-meta-ddb-after"), "2026-11-23T12:02:59.379/42");
 	assert_string_equal(aws_fixture_header(f, "content-length"), "0");
 	assert_string_equal(aws_fixture_header(f, "x-amz-content-sha256"),
 			    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
@@ -199,7 +201,7 @@ static void test_head(void **state)
 			   "Content-Length: 17\r\nETag: \"abc\"\r\nLast-Modified: Mon, 23 Nov 2026 12:42:05 GMT\r\n"
 			   "x-amz-version-id: v1\r\nX-Amz-Meta-Ddb-Event: MODIFY\r\nx-amz-meta-ddb-seq: 42\r\n"
 			   "x-amz-meta-ddb-time: 2026-11-23T12:40:35.195Z\r\nx-amz-meta-ddb-stream: L\r\n"
-			   "x-amz-meta-ddb-shard: S\r\nx-amz-meta-ddb-by: ttl\r\n",
+			   "x-amz-meta-ddb-shard: S\r\nx-amz-meta-ddb-by: ttl\r\nx-amz-meta-ddb-after: L/7\r\n",
 			   "", 0);
 	s3_head(&f->op, SPAN_LIT("k"), SPAN_LIT("v+1"), &h, NULL, NULL);
 	assert_int_equal(aws_wait(&f->op, NULL), 0);
@@ -212,6 +214,7 @@ static void test_head(void **state)
 	assert_string_equal(h.stream, "L");
 	assert_string_equal(h.shard, "S");
 	assert_string_equal(h.by, "ttl");
+	assert_string_equal(h.after, "L/7");
 	assert_string_equal(h.etag, "abc");
 	assert_string_equal(h.version_id, "v1");
 	assert_int_equal(h.size_bytes, 17);
@@ -351,6 +354,30 @@ static void test_list(void **state)
 			    "&key-marker=a%20b%2F%C3%A9&version-id-marker=v1&max-keys=10 HTTP/1.1");
 }
 
+static void test_list_objects(void **state)
+{
+	struct aws_fixture *f = *state;
+	struct s3_list_objects all = {0};
+	struct s3_list_objects some = {.prefix = SPAN_LIT("a b/"),
+				       .start_after = SPAN_LIT("a b/\xc3\xa9"),
+				       .token = SPAN_LIT("1ueG/w+M="),
+				       .max_keys = 10};
+
+	aws_fixture_answer(f, "200 OK", "", "<x/>", 4);
+	s3_list_objects(&f->op, &all, NULL, NULL);
+	assert_int_equal(aws_wait(&f->op, NULL), 0);
+	assert_string_equal(aws_fixture_request_line(f), "GET /bkt?list-type=2&encoding-type=url HTTP/1.1");
+	assert_string_equal(buf_str(http_body(f->op.slot)), "<x/>");
+	assert_int_equal(f->observed_what, AWS_S3_LIST_OBJECTS);
+
+	aws_fixture_answer(f, "200 OK", "", "<x/>", 4);
+	s3_list_objects(&f->op, &some, NULL, NULL);
+	assert_int_equal(aws_wait(&f->op, NULL), 0);
+	assert_string_equal(aws_fixture_request_line(f),
+			    "GET /bkt?list-type=2&encoding-type=url&prefix=a%20b%2F&start-after=a%20b%2F%C3%A9"
+			    "&continuation-token=1ueG%2Fw%2BM%3D&max-keys=10 HTTP/1.1");
+}
+
 static void test_errors(void **state)
 {
 	struct aws_fixture *f = *state;
@@ -413,6 +440,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_get, aws_fixture_setup, aws_fixture_teardown),
 		cmocka_unit_test_setup_teardown(test_versioning, aws_fixture_setup, aws_fixture_teardown),
 		cmocka_unit_test_setup_teardown(test_list, aws_fixture_setup, aws_fixture_teardown),
+		cmocka_unit_test_setup_teardown(test_list_objects, aws_fixture_setup, aws_fixture_teardown),
 		cmocka_unit_test_setup_teardown(test_errors, aws_fixture_setup, aws_fixture_teardown),
 		cmocka_unit_test_setup_teardown(test_wrong_region, aws_fixture_setup, aws_fixture_teardown),
 	};
