@@ -23,7 +23,9 @@ int diff_run(const struct options *o);
 int restore_run(const struct options *o);
 int snapshot_run(const struct options *o);
 int gaps_run(const struct options *o);
-extern const char tables_help[], history_help[], diff_help[], restore_help[], snapshot_help[], gaps_help[];
+int backfill_run(const struct options *o);
+extern const char tables_help[], history_help[], diff_help[], restore_help[], snapshot_help[], gaps_help[],
+	backfill_help[];
 
 /* "ddb-streamctl: ..." on standard error. */
 void cli_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -32,9 +32,11 @@ static int judge(const struct session *s, const struct options *o, const struct 
 		cli_say("warning: table %s at %s may lack changes: %s", o->table, iso, why);
 		return 0;
 	}
-	cli_say("table %s at %s is not known for certain: %s; take another time (latest is the last that is complete), "
-		"or give --force",
-		o->table, iso, why);
+	/* Before the end of its first baseline no time is better than another. */
+	bool none = w != NULL && w->baseline.present && w->baseline.since_ms == CLOCK_UNKNOWN;
+	cli_say("table %s at %s is not known for certain: %s; %s, or give --force", o->table, iso, why,
+		none ? "wait for its end (ddb-streamctl tables tells how far it is)"
+		     : "take another time (latest is the last that is complete)");
 	return EX_DATAERR;
 }
 

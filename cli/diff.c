@@ -2,7 +2,6 @@
 #include "diff.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -85,15 +84,6 @@ static int run(struct diff_plan *p)
 	return tell_result(p);
 }
 
-static int read_rate(const struct options *o, double *units_per_s)
-{
-	char *end;
-	*units_per_s = strtod(o->rate, &end);
-	if (*end == '\0' && end != o->rate && *units_per_s >= 1 && *units_per_s <= 1e9)
-		return 0;
-	return cli_usage("--rate %s: read units a second, from 1 to 1000000000", o->rate);
-}
-
 static int check_usage(const struct options *o, struct diff_plan *p)
 {
 	if (o->table == NULL)
@@ -110,7 +100,7 @@ static int check_usage(const struct options *o, struct diff_plan *p)
 		code = cover_parse("--at", o->at, &p->at_ms);
 	if (code == 0 && !p->live)
 		code = cover_parse("--with", o->with, &p->with_ms);
-	return code == 0 && o->rate != NULL ? read_rate(o, &p->units_per_s) : code;
+	return code == 0 ? options_rate(o, "read", &p->units_per_s) : code;
 }
 
 static int load(struct session *s, const struct options *o, struct diff_plan *p, struct narrow *narrow,

@@ -2,12 +2,11 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
-#include <uv.h>
 
 #include "base/clock.h"
 #include "cli.h"
 #include "confirm.h"
+#include "person.h"
 #include "session.h"
 #include "watermark.h"
 
@@ -78,12 +77,6 @@ static int64_t newest_noticed(const struct watermark *w)
 	return newest;
 }
 
-/* By AWS's clock, as far as its answers tell: the daemon holds the word against that one, whatever this host's says. */
-static int64_t now_ms(const struct session *s)
-{
-	return clock_wall_ms() + s->aws.clock_skew_ms;
-}
-
 static void explain(const struct options *o, const struct watermark *w)
 {
 	uint64_t open = watermark_open_gaps(w), unlisted = open;
@@ -105,33 +98,14 @@ static void explain(const struct options *o, const struct watermark *w)
 			(unsigned long long)unlisted);
 }
 
-/* Whose word it is. Only printable ASCII: a host may be called anything, and JSON must be UTF-8. */
-static void whose(char *out, size_t size)
-{
-	char host[UV_MAXHOSTNAMESIZE] = "";
-	size_t len = sizeof(host);
-	uv_passwd_t user;
-	uv_os_gethostname(host, &len);
-	if (uv_os_get_passwd(&user) == 0) {
-		snprintf(out, size, "%s@%s", user.username, host);
-		uv_os_free_passwd(&user);
-	} else { /* a user id without a name, as in containers */
-		snprintf(out, size, "%lu@%s", (unsigned long)geteuid(), host);
-	}
-	for (char *c = out; *c != '\0'; c++)
-		if (*c <= ' ' || *c > '~')
-			*c = '?';
-}
-
 static int put_word(struct session *s, int64_t through_ms)
 {
-	char through[CLOCK_ISO_SIZE], at[CLOCK_ISO_SIZE], by[600];
+	char through[CLOCK_ISO_SIZE], at[CLOCK_ISO_SIZE], by[PERSON_SIZE];
 	char *key = NULL, *text = NULL;
 	struct err e;
 	int code = 0;
-	whose(by, sizeof(by));
 	json_t *o = json_pack("{s:i,s:s,s:s,s:s}", "version", 1, "accepted_through", clock_iso(through, through_ms),
-			      "by", by, "at", clock_iso(at, now_ms(s)));
+			      "by", person_name(by), "at", clock_iso(at, session_now_ms(s)));
 	if (o != NULL)
 		text = json_dumps(o, JSON_COMPACT);
 	json_decref(o);
@@ -166,12 +140,16 @@ static int accept_open(struct session *s, const struct options *o, const struct 
 		return EX_DATAERR;
 	}
 	list(o, w);
-	if (through_ms > now_ms(s) + CLOCKS_MS) { /* the word would close what is noticed until then, seen by nobody */
+	/*
+	 * By AWS's clock, since the daemon holds the word against that one. A word from the future would close what is
+	 * noticed until then, seen by nobody.
+	 */
+	if (through_ms > session_now_ms(s) + CLOCKS_MS) {
 		char through[CLOCK_ISO_SIZE], now[CLOCK_ISO_SIZE];
 		fflush(stdout);
 		cli_say("the newest gap was noticed at %s, and it is %s only: a clock was or is wrong; nothing was "
 			"accepted: set the clock of the daemon's host right, or accept after that time",
-			clock_iso(through, through_ms), clock_iso(now, now_ms(s)));
+			clock_iso(through, through_ms), clock_iso(now, session_now_ms(s)));
 		return EX_DATAERR;
 	}
 	explain(o, w);

@@ -2,6 +2,7 @@
 
 #include <getopt.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
@@ -10,6 +11,7 @@
 
 #define TEXT(field) .offset = offsetof(struct options, field)
 #define FLAG(field) .flag = true, .offset = offsetof(struct options, field)
+#define ALL (~0U & ~OPTIONS_COMMON)
 #define ITEMS (OPTIONS_HISTORY | OPTIONS_RESTORE | OPTIONS_DIFF)
 
 static const struct definition {
@@ -30,8 +32,8 @@ static const struct definition {
 	{"tenant-attribute", TEXT(tenant_attribute), OPTIONS_COMMON},
 	{"help", FLAG(help), OPTIONS_COMMON, .letter = 'h'},
 	{"version", FLAG(version), OPTIONS_COMMON, .letter = 'V'},
-	{"output", TEXT(output), OPTIONS_TABLES | ITEMS | OPTIONS_GAPS | OPTIONS_SNAPSHOT, .letter = 'o'},
-	{"table", TEXT(table), ITEMS | OPTIONS_GAPS | OPTIONS_SNAPSHOT},
+	{"output", TEXT(output), ALL, .letter = 'o'},
+	{"table", TEXT(table), ALL & ~OPTIONS_TABLES},
 	{"key", TEXT(key), ITEMS},
 	{"key-value", TEXT(key_value), ITEMS},
 	{"tenant", TEXT(tenant), ITEMS | OPTIONS_SNAPSHOT},
@@ -52,7 +54,9 @@ static const struct definition {
 	{"to-region", TEXT(to_region), OPTIONS_RESTORE},
 	{"via-import", TEXT(via_import), OPTIONS_RESTORE},
 	{"in-place", FLAG(in_place), OPTIONS_RESTORE},
-	{"rate", TEXT(rate), OPTIONS_RESTORE | OPTIONS_DIFF},
+	{"rate", TEXT(rate), OPTIONS_RESTORE | OPTIONS_DIFF | OPTIONS_BACKFILL},
+	{"no-wait", FLAG(no_wait), OPTIONS_BACKFILL},
+	{"cancel", FLAG(cancel), OPTIONS_BACKFILL},
 	{"resume", FLAG(resume), OPTIONS_RESTORE},
 	{"journal", TEXT(journal), OPTIONS_RESTORE},
 	{"dry-run", FLAG(dry_run), OPTIONS_RESTORE},
@@ -152,4 +156,17 @@ int options_parse(struct options *o, int argc, char **argv, unsigned verbs, bool
 	}
 	o->json = o->output != NULL && strcmp(o->output, "json") == 0;
 	return take_rest(o, argc, argv);
+}
+
+int options_rate(const struct options *o, const char *what, double *units_per_s)
+{
+	char *end;
+	double value;
+	if (o->rate == NULL)
+		return 0;
+	value = strtod(o->rate, &end);
+	if (*end != '\0' || end == o->rate || !(value >= 1 && value <= 1e9))
+		return cli_usage("--rate %s: %s units a second, from 1 to 1000000000", o->rate, what);
+	*units_per_s = value;
+	return 0;
 }

@@ -13,6 +13,7 @@
 #define OPTIONS_GAPS 16U
 #define OPTIONS_SNAPSHOT 32U
 #define OPTIONS_DIFF 64U
+#define OPTIONS_BACKFILL 128U
 
 struct options {
 	/* where the backup is */
@@ -22,7 +23,7 @@ struct options {
 	char *table, *key, *key_value, *key_range, *hash, *tenant, *prefix, *at, *with, *at_seq, *since, *limit;
 	/* what to do with it */
 	char *output, *to, *format, *to_file, *to_table, *to_region, *via_import, *rate, *journal;
-	bool in_place, resume, dry_run;
+	bool in_place, resume, dry_run, no_wait, cancel;
 	bool diff, size, detail;
 	bool first, last, force, accept, yes;
 	bool help, version;
@@ -35,6 +36,12 @@ struct options {
  * is wrong, which was said.
  */
 int options_parse(struct options *o, int argc, char **argv, unsigned verbs, bool stop);
+
+/*
+ * Reads the value of --rate, "WHAT units a second". Returns 0, or the exit code after saying what is wrong. NULL leaves
+ * *units_per_s as it is.
+ */
+int options_rate(const struct options *o, const char *what, double *units_per_s);
 
 /* The options that every verb takes, for --help. */
 extern const char options_common_help[];

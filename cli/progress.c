@@ -29,9 +29,13 @@ static void on_timer(uv_timer_t *t)
 	struct progress *p = t->data;
 	double s = seconds(p);
 	char text[PROGRESS_AMOUNT_SIZE];
-	fprintf(stderr, "%s%llu items of %llu keys, %s, %.0f items/s%s",
-		p->terminal ? "\r\033[K" : "ddb-streamctl: ", (unsigned long long)p->items, (unsigned long long)p->seen,
-		progress_amount(text, p->bytes), s > 0 ? (double)p->items / s : 0, p->terminal ? "" : "\n");
+	const char *before = p->terminal ? "\r\033[K" : "ddb-streamctl: ", *after = p->terminal ? "" : "\n";
+	if (p->line[0] != '\0')
+		fprintf(stderr, "%s%s%s", before, p->line, after);
+	else
+		fprintf(stderr, "%s%llu items of %llu keys, %s, %.0f items/s%s", before, (unsigned long long)p->items,
+			(unsigned long long)p->seen, progress_amount(text, p->bytes), s > 0 ? (double)p->items / s : 0,
+			after);
 	p->drawn = p->terminal;
 }
 

@@ -11,6 +11,7 @@ struct progress {
 	bool started, terminal, drawn;
 	int64_t began_mono_ms;
 	uint64_t items, bytes, seen; /* written, and looked at */
+	char line[300];		     /* shown instead of these; "": they are */
 };
 
 void progress_start(struct progress *p, uv_loop_t *loop);

@@ -133,7 +133,6 @@ static int check_target(const struct options *o)
 
 static int check_usage(const struct options *o, double *units_per_s)
 {
-	char *end;
 	int64_t ms;
 	if (o->table == NULL)
 		return cli_usage("restore: --table is missing");
@@ -148,12 +147,7 @@ static int check_usage(const struct options *o, double *units_per_s)
 		code = cover_parse("--since", o->since, &ms);
 	if (code == 0 && o->at_seq != NULL && !seq_valid(span_of(o->at_seq)))
 		code = cli_usage("--at-seq %s: a sequence number is digits, as history shows it", o->at_seq);
-	if (code == 0 && o->rate != NULL) {
-		*units_per_s = strtod(o->rate, &end);
-		if (*end != '\0' || end == o->rate || !(*units_per_s >= 1 && *units_per_s <= 1e9))
-			code = cli_usage("--rate %s: write units a second, from 1 to 1000000000", o->rate);
-	}
-	return code;
+	return code == 0 ? options_rate(o, "write", units_per_s) : code;
 }
 
 /* --- the journal --- */

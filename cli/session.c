@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/backoff.h"
+#include "base/clock.h"
 #include "base/config_tools.h"
 #include "cli.h"
 #include "codec/digest.h"
@@ -173,6 +174,11 @@ rest:
 		signal(s->signal, SIG_DFL);
 		raise(s->signal);
 	}
+}
+
+int64_t session_now_ms(const struct session *s)
+{
+	return clock_wall_ms() + s->aws.clock_skew_ms;
 }
 
 int session_retry_ms(const struct err *e, unsigned attempt)

@@ -38,6 +38,9 @@ void session_close(struct session *s);
 /* Did a signal come? For code that waits for something else than the loop. */
 bool session_look(struct session *s);
 
+/* By AWS's clock, as far as its answers tell. */
+int64_t session_now_ms(const struct session *s);
+
 /* Should the failure in `e`, the `attempt`-th, be tried again? The wait in ms, or -1. */
 int session_retry_ms(const struct err *e, unsigned attempt);
 

@@ -14,7 +14,7 @@
 const char tables_help[] =
 	"Usage: ddb-streamctl [-c FILE | --bucket NAME] tables [--size] [-o text|json]\n"
 	"Lists the tables that the bucket holds: since when, complete through when, gaps, how many of\n"
-	"them are open, and who wrote it last.\n"
+	"them are open, who wrote it last, and the baseline: since when the whole table is there.\n"
 	"\n"
 	"      --size                 count items, versions and bytes, too; lists all of them, which takes a request\n"
 	"                             for each 1,000 versions\n"
@@ -49,6 +49,8 @@ static void print_json(const char *prefix, const char *name, const struct waterm
 			      "saved", watermark_time_json(w->saved_ms), "host", w->host, "instance", w->instance,
 			      "gap_count", (json_int_t)w->gap_count, "gaps_open", (json_int_t)watermark_open_gaps(w),
 			      "gaps", gaps);
+	if (o != NULL)
+		json_object_set_new(o, "baseline", watermark_baseline_json(&w->baseline));
 	if (o != NULL && size != NULL)
 		json_object_set_new(o, "size", size_json(size));
 	if (o != NULL)
@@ -66,6 +68,26 @@ static void print_size(const struct tables_size *t)
 	       progress_amount(c, t->removals_bytes));
 }
 
+static void print_baseline(const struct watermark_baseline *b)
+{
+	char at[CLOCK_ISO_SIZE], text[WATERMARK_PROGRESS_SIZE];
+	if (!b->present)
+		return;
+	if (b->since_ms == CLOCK_UNKNOWN)
+		printf("    baseline: the first one is not complete");
+	else
+		printf("    baseline: whole since %s", clock_iso(at, b->since_ms));
+	if (watermark_baseline_runs(b) && b->began_ms != CLOCK_UNKNOWN)
+		printf("; %s since %s (%s): %s", b->state, clock_iso(at, b->began_ms), b->reason,
+		       watermark_baseline_text(text, b));
+	else if (watermark_baseline_runs(b))
+		printf("; %s (%s)", b->state, b->reason);
+	else if (strcmp(b->state, "cancelled") == 0)
+		printf("; the last one was cancelled%s%s", b->ended_ms != CLOCK_UNKNOWN ? " at " : "",
+		       b->ended_ms != CLOCK_UNKNOWN ? clock_iso(at, b->ended_ms) : "");
+	putchar('\n');
+}
+
 static void print_text(struct run *r, const char *prefix, const char *name, const struct watermark *w,
 		       const struct tables_size *size)
 {
@@ -76,6 +98,7 @@ static void print_text(struct run *r, const char *prefix, const char *name, cons
 	printf("%-24s  %-24s  %4llu  %4llu  %-20s  %s%s\n", watermark_time(a, w->since_ms),
 	       watermark_time(b, w->complete_ms), (unsigned long long)w->gap_count,
 	       (unsigned long long)watermark_open_gaps(w), w->host[0] ? w->host : "-", prefix, name);
+	print_baseline(&w->baseline);
 	if (size != NULL)
 		print_size(size);
 	for (size_t i = 0; i < w->ngaps; i++) {

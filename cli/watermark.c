@@ -40,6 +40,34 @@ static int read_gaps(const json_t *list, struct watermark *w)
 	return 0;
 }
 
+static uint64_t count_of(const json_t *o, const char *name)
+{
+	json_int_t n = json_integer_value(json_object_get(o, name));
+	return n > 0 ? (uint64_t)n : 0;
+}
+
+static void read_baseline(const json_t *o, struct watermark_baseline *b)
+{
+	*b = (struct watermark_baseline){
+		.present = json_is_object(o),
+		.began_ms = time_of(o, "began"),
+		.ended_ms = time_of(o, "ended"),
+		.since_ms = time_of(o, "complete_since"),
+		.items = count_of(o, "items"),
+		.written = count_of(o, "written"),
+		.removed = count_of(o, "removed"),
+		.equal = count_of(o, "equal"),
+		.left = count_of(o, "left_to_stream"),
+		.foreign = count_of(o, "foreign"),
+		.total = count_of(o, "total"),
+		.throttles = count_of(o, "throttles"),
+		.units = json_number_value(json_object_get(o, "units")),
+	};
+	text_of(o, "state", b->state, sizeof(b->state));
+	text_of(o, "reason", b->reason, sizeof(b->reason));
+	text_of(o, "request", b->request, sizeof(b->request));
+}
+
 int watermark_parse(const char *text, size_t len, struct watermark *w, struct err *e)
 {
 	json_t *root = json_loadb(text, len, 0, NULL);
@@ -57,6 +85,7 @@ int watermark_parse(const char *text, size_t len, struct watermark *w, struct er
 	text_of(root, "instance", w->instance, sizeof(w->instance));
 	text_of(root, "data_path", w->data_path, sizeof(w->data_path));
 	w->gap_count = (uint64_t)json_integer_value(json_object_get(root, "gap_count"));
+	read_baseline(json_object_get(root, "baseline"), &w->baseline);
 	if (read_gaps(json_object_get(root, "gaps"), w) < 0)
 		rc = err_set(e, ERR_SYSTEM, "out of memory");
 out:
@@ -115,6 +144,34 @@ json_t *watermark_gap_json(const struct watermark_gap *g)
 			 watermark_time_json(g->closed_ms));
 }
 
+bool watermark_baseline_runs(const struct watermark_baseline *b)
+{
+	return b->present && b->state[0] != '\0' && strcmp(b->state, "done") != 0 && strcmp(b->state, "cancelled") != 0;
+}
+
+json_t *watermark_baseline_json(const struct watermark_baseline *b)
+{
+	if (!b->present)
+		return json_null();
+	return json_pack("{s:s,s:s,s:s,s:o,s:o,s:o,s:I,s:I,s:I,s:I,s:I,s:I,s:I,s:f,s:I}", "state", b->state, "reason",
+			 b->reason, "request", b->request, "began", watermark_time_json(b->began_ms), "ended",
+			 watermark_time_json(b->ended_ms), "complete_since", watermark_time_json(b->since_ms), "items",
+			 (json_int_t)b->items, "written", (json_int_t)b->written, "removed", (json_int_t)b->removed,
+			 "equal", (json_int_t)b->equal, "left_to_stream", (json_int_t)b->left, "foreign",
+			 (json_int_t)b->foreign, "total", (json_int_t)b->total, "units", b->units, "throttles",
+			 (json_int_t)b->throttles);
+}
+
+const char *watermark_baseline_text(char out[static WATERMARK_PROGRESS_SIZE], const struct watermark_baseline *b)
+{
+	char total[40] = "";
+	if (b->total > 0)
+		snprintf(total, sizeof(total), " of about %llu", (unsigned long long)b->total);
+	snprintf(out, WATERMARK_PROGRESS_SIZE, "%llu%s items, %llu written, %llu removed", (unsigned long long)b->items,
+		 total, (unsigned long long)b->written, (unsigned long long)b->removed);
+	return out;
+}
+
 /* What was missed stays missed until the item changes again, or somebody sees to it: it also matters after its end. */
 static bool spoils(const struct watermark_gap *g, int64_t at_ms)
 {
@@ -153,6 +210,20 @@ bool watermark_covers(const struct watermark *w, int64_t at_ms, char *why, size_
 	}
 	if (w->since_ms != CLOCK_UNKNOWN && at_ms < w->since_ms) {
 		snprintf(why, size, "the backup began only at %s", clock_iso(a, w->since_ms));
+		return false;
+	}
+	if (w->baseline.present && w->baseline.since_ms == CLOCK_UNKNOWN) {
+		snprintf(why, size,
+			 "its first baseline is not complete (%s), so items that have not changed since the "
+			 "backup began may be missing",
+			 w->baseline.state[0] ? w->baseline.state : "unknown");
+		return false;
+	}
+	if (w->baseline.present && at_ms < w->baseline.since_ms) {
+		snprintf(why, size,
+			 "its first baseline was complete only at %s, and before that items that had not "
+			 "changed may be missing",
+			 clock_iso(a, w->baseline.since_ms));
 		return false;
 	}
 	if (at_ms > w->complete_ms) {

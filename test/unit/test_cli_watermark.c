@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -138,6 +139,58 @@ static void test_gap_json(void **state)
 	watermark_fini(&w);
 }
 
+#define BASED(members) PLAIN "],\"baseline\":{" members "}}"
+
+static void test_baseline(void **state)
+{
+	(void)state;
+	const char *json = BASED("\"state\":\"scanning\"");
+	assert_false(covers(json, "2026-01-20T00:00:00Z", "first baseline is not complete (scanning)"));
+	assert_false(covers(BASED(""), "2026-01-20T00:00:00Z", "first baseline is not complete"));
+	/* What is no time is no end. */
+	json = BASED("\"state\":\"done\",\"complete_since\":7");
+	assert_false(covers(json, "2026-01-20T00:00:00Z", "first baseline is not complete (done)"));
+	json = BASED("\"state\":\"done\",\"complete_since\":" JAN("10"));
+	assert_false(covers(json, "2026-01-09T23:59:59.999Z", "complete only at 2026-01-10"));
+	assert_true(covers(json, "2026-01-10T00:00:00Z", ""));
+	assert_false(covers(json, "2026-02-01T00:00:00.001Z", "complete through"));
+	assert_false(covers(json, "2025-12-31T23:59:59Z", "began"));
+	/* A later run takes nothing away. */
+	json = BASED("\"state\":\"removing\",\"complete_since\":" JAN("10"));
+	assert_true(covers(json, "2026-01-10T00:00:00Z", ""));
+	/* What is no object is no baseline. */
+	assert_true(covers(PLAIN "],\"baseline\":null}", "2026-01-02T00:00:00Z", ""));
+}
+
+static void test_baseline_members(void **state)
+{
+	(void)state;
+	const char *json = BASED("\"state\":\"scanning\",\"reason\":\"request\",\"request\":\"ab12\",\"began\":" JAN(
+		"10") ",\"items\":7,\"written\":3,\"removed\":-1,\"total\":9,\"units\":2.5,\"foreign\":\"x\"");
+	struct watermark w;
+	struct err e;
+	char text[WATERMARK_PROGRESS_SIZE];
+	assert_int_equal(watermark_parse(json, strlen(json), &w, &e), 0);
+	assert_true(watermark_baseline_runs(&w.baseline));
+	assert_string_equal(watermark_baseline_text(text, &w.baseline), "7 of about 9 items, 3 written, 0 removed");
+	json_t *o = watermark_baseline_json(&w.baseline);
+	assert_string_equal(json_string_value(json_object_get(o, "request")), "ab12");
+	assert_string_equal(json_string_value(json_object_get(o, "began")), "2026-01-10T00:00:00.000Z");
+	assert_true(json_is_null(json_object_get(o, "complete_since")));
+	assert_int_equal(json_integer_value(json_object_get(o, "items")), 7);
+	assert_true(json_real_value(json_object_get(o, "units")) > 2.4);
+	json_decref(o);
+	w.baseline.total = 0;
+	assert_string_equal(watermark_baseline_text(text, &w.baseline), "7 items, 3 written, 0 removed");
+	snprintf(w.baseline.state, sizeof(w.baseline.state), "cancelled");
+	assert_false(watermark_baseline_runs(&w.baseline));
+	w.baseline.present = false;
+	o = watermark_baseline_json(&w.baseline);
+	assert_true(json_is_null(o));
+	json_decref(o);
+	watermark_fini(&w);
+}
+
 static void test_damaged(void **state)
 {
 	(void)state;
@@ -154,6 +207,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {cmocka_unit_test(test_bounds),      cmocka_unit_test(test_gaps),
 					   cmocka_unit_test(test_closed_gaps), cmocka_unit_test(test_forgotten_gaps),
 					   cmocka_unit_test(test_open_gaps),   cmocka_unit_test(test_gap_json),
+					   cmocka_unit_test(test_baseline),    cmocka_unit_test(test_baseline_members),
 					   cmocka_unit_test(test_damaged)};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
