@@ -208,10 +208,12 @@ static void on_page(struct aws_op *op, int rc, void *arg)
 	struct listing *l = s->listing;
 	struct err e = op->err;
 	struct merge_page *page = rc == 0 ? merge_page_new() : NULL;
-	if (page != NULL)
+	if (page != NULL) {
 		rc = read_page(s, page, &e);
-	else if (rc == 0)
-		rc = err_set(&e, ERR_SYSTEM, "out of memory");
+	} else if (rc == 0) {
+		err_set(&e, ERR_SYSTEM, "out of memory");
+		rc = -ERR_SYSTEM;
+	}
 	if (rc == 0)
 		rc = note_reached(l, page, &e);
 	if (rc == 0) {
