@@ -7,6 +7,7 @@
 #include "audit.h"
 #include "ddb.h"
 #include "fake.h"
+#include "http.h"
 #include "mem.h"
 #include "rng.h"
 
@@ -123,6 +124,18 @@ static json_t *do_clear_faults(struct fake *f, const json_t *c, char **wrong)
 	return NULL;
 }
 
+static json_t *do_held(struct fake *f, const json_t *c, char **wrong)
+{
+	(void)wrong;
+	return json_pack("{s:I}", "held", (json_int_t)http_held(f, (unsigned)control_number(c, "id", 0)));
+}
+
+static json_t *do_release(struct fake *f, const json_t *c, char **wrong)
+{
+	(void)wrong;
+	return json_pack("{s:I}", "released", (json_int_t)http_release(f, (unsigned)control_number(c, "id", 0)));
+}
+
 static json_t *do_faults(struct fake *f, const json_t *c, char **wrong)
 {
 	(void)c;
@@ -187,10 +200,14 @@ static const struct {
 	{"s3", control_s3},
 	{"version", control_version},
 	{"expire_version", control_expire},
+	{"change_version", control_change},
+	{"swap_versions", control_swap},
 	{"fail_import", do_fail_import},
 	{"fault", do_fault},
 	{"clear_faults", do_clear_faults},
 	{"faults", do_faults},
+	{"held", do_held},
+	{"release", do_release},
 	{"credentials", do_credentials},
 	{"imds", do_imds},
 	{"reset_audit", do_reset_audit},

@@ -19,7 +19,7 @@ control_fn control_split, control_rotate, control_merge, control_child, control_
 	control_stream, control_record, control_write, control_ttl_delete;
 
 /* control_s3.c */
-control_fn control_s3, control_version, control_expire;
+control_fn control_s3, control_version, control_expire, control_change, control_swap;
 
 /* Members of a command. */
 const char *control_text(const json_t *c, const char *name); /* "" when it is not there */

@@ -1,4 +1,5 @@
 /* Commands about S3: how it behaves, and histories as they are told. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -225,5 +226,98 @@ json_t *control_expire(struct fake *f, const json_t *c, char **wrong)
 	if (!list)
 		return expire(f, c, c, wrong) ? json_object() : NULL;
 	json_array_foreach(list, i, one) if (!expire(f, one, c, wrong)) return fail_at(i, wrong);
+	return json_object();
+}
+
+/* --- damage --- */
+
+/* The version that the member names, and the latest one without it; NULL with *wrong. */
+static struct s3_version *version_of(struct fake *f, const json_t *c, const char *member, char **wrong)
+{
+	struct s3_bucket *b = bucket_of(f, c, c, wrong);
+	const char *id = control_text(c, member);
+
+	if (!b)
+		return NULL;
+	struct s3_object *o = s3_object_find(b, control_text(c, "key"));
+	struct s3_version *v = *id ? s3_version_find(o, id) : s3_latest(o);
+	if (!v)
+		*wrong = mem_printf("%s: there is no version '%s' of this key", member, id);
+	return v;
+}
+
+static char *flip(struct s3_version *v, const json_t *at)
+{
+	json_int_t offset = json_integer_value(at);
+
+	if (!json_is_integer(at))
+		return NULL;
+	if (offset < 0 || (size_t)offset >= v->len)
+		return mem_printf("flip: the body has %zu bytes", v->len);
+	char *body = mem_dup_n(v->body, v->len);
+	body[offset] ^= 1;
+	v->body = body;
+	return NULL;
+}
+
+/* What is told of a version takes the place of what it had. The ETag stays what it was, unless it shall follow. */
+json_t *control_change(struct fake *f, const json_t *c, char **wrong)
+{
+	static const char *const known[] = {"do",   "bucket",	   "key",  "version_id",  "body", "body_base64",
+					    "meta", "modified_ms", "flip", "follow_etag", "etag"};
+	const json_t *follow = json_object_get(c, "follow_etag"), *at = json_object_get(c, "flip");
+	struct s3_version *v = NULL, changed;
+
+	if (!check_members(c, known, sizeof(known) / sizeof(known[0]), wrong))
+		return NULL;
+	if (wrong_type(c))
+		*wrong = mem_dup(wrong_type(c));
+	else if ((at && !json_is_integer(at)) || (follow && !json_is_boolean(follow)))
+		*wrong = mem_dup("flip: a whole number; follow_etag: true or false");
+	else
+		v = version_of(f, c, "version_id", wrong);
+	if (!v)
+		return NULL;
+	changed = *v;
+	if ((json_object_get(c, "body") || json_object_get(c, "body_base64")) && !take_body(&changed, c))
+		*wrong = mem_dup("body_base64: not base64");
+	if (!*wrong)
+		*wrong = flip(&changed, at);
+	if (*wrong)
+		return NULL;
+	if (json_is_true(follow))
+		s3_version_fill(&changed, changed.body, changed.len);
+	else
+		memcpy(changed.etag, v->etag, sizeof(changed.etag));
+	if (*control_text(c, "etag"))
+		snprintf(changed.etag, sizeof(changed.etag), "\"%s\"", control_text(c, "etag"));
+	if (json_object_get(c, "meta")) {
+		changed.meta = (struct pairs){0};
+		take_meta(&changed, json_object_get(c, "meta"));
+	}
+	changed.modified_ms = control_number(c, "modified_ms", v->modified_ms);
+	*v = changed;
+	return json_pack("{s:s}", "version_id", v->id);
+}
+
+/* Two versions of a key exchange what they hold; ids and times stay in their places. */
+json_t *control_swap(struct fake *f, const json_t *c, char **wrong)
+{
+	static const char *const known[] = {"do", "bucket", "key", "version_id", "with"};
+	struct s3_version *a = NULL, *b = NULL, former;
+
+	if (check_members(c, known, sizeof(known) / sizeof(known[0]), wrong))
+		a = version_of(f, c, "version_id", wrong);
+	if (a)
+		b = version_of(f, c, "with", wrong);
+	if (!b)
+		return NULL;
+	former = *a;
+	*a = *b;
+	*b = former;
+	b->id = a->id;
+	a->id = former.id;
+	b->modified_ms = a->modified_ms;
+	a->modified_ms = former.modified_ms;
 	return json_object();
 }

@@ -140,7 +140,8 @@ void ddb_get_item(struct fake *f, struct request *r, struct reply *a)
 	if (!keys)
 		return;
 	const struct history *h = model_item(t, keys, false);
-	const struct image *now = h ? h->now : NULL;
+	bool consistent = json_is_true(json_object_get(r->json, "ConsistentRead"));
+	const struct image *now = h ? model_read(f, t, h, consistent) : NULL;
 	double units = capacity_of_read(r, now ? now->bytes : 0);
 	json_decref(keys);
 	if (!capacity_take_read(f, t, units)) {

@@ -17,7 +17,9 @@
 #define PAGE_BYTES ((size_t)1 << 20)
 
 struct page {
+	const struct fake *f;
 	const struct table *t;
+	bool consistent;
 	json_t *items; /* NULL: they are only counted */
 	size_t count, bytes;
 	int64_t limit;
@@ -26,9 +28,10 @@ struct page {
 };
 
 /* What may be read; false with an error answered. */
-static bool page_init(struct page *p, const struct table *t, const struct request *r, struct reply *a)
+static bool page_init(struct page *p, const struct fake *f, const struct table *t, const struct request *r,
+		      struct reply *a)
 {
-	*p = (struct page){.t = t};
+	*p = (struct page){.f = f, .t = t, .consistent = json_is_true(json_object_get(r->json, "ConsistentRead"))};
 	if (!ddb_number(r, a, "Limit", 1, INT32_MAX, INT32_MAX, &p->limit))
 		return false;
 	if (strcmp(ddb_text(r, "Select"), "COUNT") != 0)
@@ -36,12 +39,20 @@ static bool page_init(struct page *p, const struct table *t, const struct reques
 	return true;
 }
 
+/* The item as this read sees it. */
+static const struct image *seen(const struct page *p, const struct history *h)
+{
+	return model_read(p->f, p->t, h, p->consistent);
+}
+
 /* False when the page is full. */
 static bool page_add(struct page *p, const struct history *h)
 {
+	const struct image *now = seen(p, h);
+
 	if (p->items)
-		json_array_append_new(p->items, json_loads(h->now->text, 0, NULL));
-	p->bytes += h->now->bytes;
+		json_array_append_new(p->items, json_loads(now->text, 0, NULL));
+	p->bytes += now->bytes;
 	p->count++;
 	if ((int64_t)p->count < p->limit && p->bytes < PAGE_BYTES)
 		return true;
@@ -163,12 +174,12 @@ void ddb_scan(struct fake *f, struct request *r, struct reply *a)
 	size_t from;
 
 	if (!t || ddb_refuse_expressions(r, a, false) || !take_segment(r, a, &segment, &segments) ||
-	    !scan_start(t, r, a, segment, segments, &from) || !page_init(&p, t, r, a))
+	    !scan_start(t, r, a, segment, segments, &from) || !page_init(&p, f, t, r, a))
 		return;
 	bool empty = is_empty_page(t);
 	for (size_t i = from; i < t->nitems; i++) {
 		const struct history *h = t->list[i];
-		if (!h->now || (int64_t)(h->place % (uint64_t)segments) != segment)
+		if (!seen(&p, h) || (int64_t)(h->place % (uint64_t)segments) != segment)
 			continue;
 		if (empty)
 			p.next = h;
@@ -205,11 +216,13 @@ static const char *range_of(const struct table *t, const json_t *keys)
 	return t->range_name ? json_string_value(json_object_get(json_object_get(keys, t->range_name), type)) : NULL;
 }
 
-static void find_matches(const struct table *t, const json_t *value, struct matches *m)
+static void find_matches(const struct page *p, const json_t *value, struct matches *m)
 {
+	const struct table *t = p->t;
+
 	for (size_t i = 0; i < t->nitems; i++) {
 		const struct history *h = t->list[i];
-		json_t *keys = h->now ? json_loads(h->keys->text, 0, NULL) : NULL;
+		json_t *keys = seen(p, h) ? json_loads(h->keys->text, 0, NULL) : NULL;
 		if (keys && json_equal(json_object_get(keys, t->hash_name), (json_t *)value)) {
 			const char *range = range_of(t, keys);
 			mem_reserve(&m->at, &m->cap, m->n + 1, sizeof(*m->at));
@@ -303,9 +316,9 @@ void ddb_query(struct fake *f, struct request *r, struct reply *a)
 	if (!t || ddb_refuse_expressions(r, a, true))
 		return;
 	json_t *value = condition(t, r, a);
-	if (!value || !page_init(&p, t, r, a))
+	if (!value || !page_init(&p, f, t, r, a))
 		return;
-	find_matches(t, value, &m);
+	find_matches(&p, value, &m);
 	if (query_start(t, r, &m, value, forward, &skip, a)) {
 		/* Without a range key a mark would have to be another hash key. */
 		bool empty = t->range_name && is_empty_page(t);

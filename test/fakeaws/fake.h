@@ -29,6 +29,7 @@ struct fake {
 	struct auth auth;
 	struct faults faults;
 	struct imds imds;
+	struct exchange *held; /* requests that wait for control: see http.c */
 	struct audit audit;
 	uint64_t requests;
 	int64_t describe_window_ms; /* of the limit on DescribeStream */

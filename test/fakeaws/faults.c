@@ -23,7 +23,7 @@ static const char *const members[] = {"do",	  "service",	  "op",	      "table",	
 				      "iterator", "skip",	  "nth",      "count",	       "p",	   "seed",
 				      "status",	  "code",	  "message",  "retry_after_s", "delay_ms", "when",
 				      "reset",	  "never",	  "truncate", "slow_bytes",    "slow_ms",  "garbage",
-				      "crc",	  "date_skew_ms", "name"};
+				      "crc",	  "date_skew_ms", "name",     "hold"};
 
 /* A misspelt member would be a fault that never comes, and a test that shows nothing. */
 static char *check_members(const json_t *rule)
@@ -66,6 +66,8 @@ static void read_fate(struct fate *fate, const json_t *rule)
 	fate->reset_after = is(rule, "reset", "after");
 	fate->never_before = is(rule, "never", "before");
 	fate->never_after = is(rule, "never", "after");
+	fate->hold_before = is(rule, "hold", "before");
+	fate->hold_after = is(rule, "hold", "after");
 	fate->truncate_bytes = number_of(rule, "truncate", -1);
 	fate->slow_bytes = (int)number_of(rule, "slow_bytes", 0);
 	fate->slow_ms = (int)number_of(rule, "slow_ms", 100);

@@ -40,7 +40,8 @@ struct exchange {
 	uv_timer_t timer;
 	enum step step; /* what the timer is for */
 	bool keep_alive, effect;
-	bool parked;	/* it gets no answer: it ends with its connection */
+	bool parked; /* it gets no answer: it ends with its connection */
+	struct exchange *next_held;
 	struct buf out; /* what is sent slowly */
 	size_t sent;
 };
@@ -223,6 +224,46 @@ static void wait_step(struct exchange *x, enum step step, int64_t delay_ms)
 	uv_timer_start(&x->timer, timer_fired, (uint64_t)(delay_ms > 0 ? delay_ms : 0), 0);
 }
 
+/* Until control releases it, even when its client has gone. */
+static void hold(struct exchange *x, enum step step)
+{
+	x->step = step;
+	x->next_held = x->fake->held;
+	x->fake->held = x;
+}
+
+static bool is_held_by(const struct exchange *x, unsigned rule)
+{
+	return rule == 0 || x->fate.rule == rule;
+}
+
+size_t http_release(struct fake *f, unsigned rule)
+{
+	struct exchange **at = &f->held;
+	size_t n = 0;
+
+	while (*at) {
+		struct exchange *x = *at;
+		if (!is_held_by(x, rule)) {
+			at = &x->next_held;
+			continue;
+		}
+		*at = x->next_held;
+		wait_step(x, x->step, 0);
+		n++;
+	}
+	return n;
+}
+
+size_t http_held(const struct fake *f, unsigned rule)
+{
+	size_t n = 0;
+
+	for (const struct exchange *x = f->held; x; x = x->next_held)
+		n += is_held_by(x, rule);
+	return n;
+}
+
 static void send_slowly(struct exchange *x)
 {
 	struct buf part;
@@ -302,7 +343,9 @@ static void exchange_effect(struct exchange *x)
 			connection_close(c, true);
 		return;
 	}
-	if (x->fate.delay_after_ms)
+	if (x->fate.hold_after)
+		hold(x, STEP_SEND);
+	else if (x->fate.delay_after_ms)
 		wait_step(x, STEP_SEND, x->fate.delay_after_ms);
 	else
 		exchange_send(x);
@@ -334,7 +377,9 @@ static void exchange_begin(struct exchange *x)
 			connection_close(x->connection, true);
 		return;
 	}
-	if (x->fate.delay_before_ms)
+	if (x->fate.hold_before)
+		hold(x, STEP_EFFECT);
+	else if (x->fate.delay_before_ms)
 		wait_step(x, STEP_EFFECT, x->fate.delay_before_ms);
 	else
 		exchange_effect(x);

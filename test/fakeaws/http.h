@@ -16,6 +16,11 @@ struct http_server {
 	int port;
 };
 
+/* Lets the requests go on that the rule (0: any) holds; returns how many. */
+size_t http_release(struct fake *f, unsigned rule);
+/* How many it holds. */
+size_t http_held(const struct fake *f, unsigned rule);
+
 /* Listens on 127.0.0.1:`port` (0: any free one; then told by s->port). 0 or libuv's error. */
 int http_listen(struct http_server *s, uv_loop_t *loop, struct fake *f, int port);
 

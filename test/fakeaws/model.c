@@ -228,6 +228,37 @@ static bool same_item(const struct image *a, const struct image *b)
 	return same;
 }
 
+/* Keeps what the item is until now, as long as somebody may still read it. */
+static void keep_past(const struct fake *f, const struct table *t, struct history *item)
+{
+	int64_t now_ms = vclock_of_ms(&f->clock, SERVICE_DYNAMODB);
+	struct past **at = &item->past;
+
+	while (*at && (*at)->until_ms <= now_ms - t->options.read_lag_ms) {
+		struct past *old = *at;
+		*at = old->next;
+		image_unref(old->image);
+		free(old);
+	}
+	if (t->options.read_lag_ms == 0)
+		return;
+	while (*at)
+		at = &(*at)->next;
+	*at = mem_new(sizeof(**at));
+	(*at)->image = image_ref(item->now);
+	(*at)->until_ms = now_ms;
+}
+
+const struct image *model_read(const struct fake *f, const struct table *t, const struct history *item, bool consistent)
+{
+	int64_t as_of_ms = vclock_of_ms(&f->clock, SERVICE_DYNAMODB) - t->options.read_lag_ms;
+	const struct past *p = consistent || t->options.read_lag_ms == 0 ? NULL : item->past;
+
+	while (p && p->until_ms <= as_of_ms)
+		p = p->next;
+	return p ? p->image : item->now;
+}
+
 struct record *model_write(struct fake *f, struct table *t, struct history *item, struct image *now, bool ttl)
 {
 	struct image *before = item->now;
@@ -235,8 +266,9 @@ struct record *model_write(struct fake *f, struct table *t, struct history *item
 	struct record *r = NULL;
 	bool changed = before && now ? !same_item(before, now) : before || now;
 
+	keep_past(f, t, item);
 	item->now = now;
-	if (changed && s && (s->status == STREAM_ENABLED || s->status == STREAM_ENABLING)) {
+	if (changed && s && !t->options.lose_records && (s->status == STREAM_ENABLED || s->status == STREAM_ENABLING)) {
 		enum event event = !now ? EVENT_REMOVE : before ? EVENT_MODIFY : EVENT_INSERT;
 		bool news = strstr(s->view, "NEW") != NULL, olds = strstr(s->view, "OLD") != NULL;
 		r = model_record(f, shards_of_place(s, item->place), item, event, olds ? image_ref(before) : NULL,

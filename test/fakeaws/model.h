@@ -39,6 +39,13 @@ struct record {
 	struct image *keys, *new_image, *old_image; /* images may be NULL */
 };
 
+/* What an item was until some moment. */
+struct past {
+	struct past *next;
+	struct image *image; /* NULL: there was no such item */
+	int64_t until_ms;
+};
+
 /* One primary key of one table, for ever. */
 struct history {
 	struct map_node node;
@@ -47,6 +54,7 @@ struct history {
 	uint64_t place;	 /* in the ring of hashes that shards divide */
 	struct image *keys;
 	struct image *now; /* NULL: there is no such item */
+	struct past *past; /* what it was, for reads that lag behind; oldest first */
 	struct record *first, *last;
 	size_t records;
 };
@@ -143,6 +151,9 @@ void model_stream_disable(struct fake *f, struct stream *s);
  * table has a stream and there is a change. Takes `now`. The record, or NULL.
  */
 struct record *model_write(struct fake *f, struct table *t, struct history *item, struct image *now, bool ttl);
+/* The item as a read sees it: as it is, or if the read is not consistent, as it was the table's read_lag_ms ago. */
+const struct image *model_read(const struct fake *f, const struct table *t, const struct history *item,
+			       bool consistent);
 /* Appends a record that says what the caller wants; takes the images. `seq` NULL: the next one. */
 struct record *model_record(struct fake *f, struct shard *s, struct history *item, enum event event,
 			    struct image *old_image, struct image *new_image, const char *seq, int64_t time_ms,

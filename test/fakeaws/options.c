@@ -69,6 +69,9 @@ static const struct option options[] = {
 	NUMBER(unprocessed_percent, 0, 100),
 	NUMBER(unprocessed_nth, 0, INT32_MAX),
 	NUMBER(read_empty_nth, 0, INT32_MAX),
+	NUMBER(read_lag_ms, 0, INT64_MAX / 4),
+	NUMBER(record_lag_ms, 0, INT64_MAX / 4),
+	BOOL(lose_records),
 	NUMBER(import_calls, 0, INT32_MAX),
 };
 #define OPTIONS (sizeof(options) / sizeof(options[0]))

@@ -35,6 +35,9 @@ struct options {
 	int64_t write_units_per_s, read_units_per_s;  /* 0: no limit */
 	int64_t unprocessed_percent, unprocessed_nth; /* of the writes of batches come back; 0: none */
 	int64_t read_empty_nth;			      /* page of Scan and Query has no items; 0: none */
+	int64_t read_lag_ms;			      /* reads that are not consistent are so far behind */
+	int64_t record_lag_ms;			      /* so long after a change its record can be read */
+	bool lose_records;			      /* changes give none */
 	int64_t import_calls;			      /* of DescribeImport tell that it is still in progress */
 };
 

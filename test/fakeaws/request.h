@@ -66,6 +66,7 @@ struct fate {
 	int64_t delay_before_ms, delay_after_ms; /* before the effect; between effect and answer */
 	bool reset_before, reset_after;
 	bool never_before, never_after; /* no answer; without or with the effect */
+	bool hold_before, hold_after;	/* it waits for control's release: with its effect, or with its answer */
 	int64_t truncate_bytes;		/* of the body are sent, then the connection is reset; -1: all */
 	int slow_bytes, slow_ms;	/* so many bytes at a time, so long between them */
 	bool garbage;

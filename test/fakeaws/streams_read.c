@@ -65,6 +65,13 @@ static size_t position_of(const struct shard *p, const char *seq, bool after)
 	return low;
 }
 
+/* Whether the record can be read yet. */
+static bool is_there(const struct fake *f, const struct record *r)
+{
+	const struct options *o = &r->shard->stream->table->options;
+	return r->time_ms <= vclock_of_ms(&f->clock, SERVICE_DYNAMODB) - o->record_lag_ms;
+}
+
 /* Where an iterator begins; false with an error answered. */
 static bool place(const struct shard *p, int type, const char *seq, struct reply *a, size_t *position)
 {
@@ -118,6 +125,8 @@ void streams_iterator(struct fake *f, struct request *r, struct reply *a)
 		it.shard++;
 	if (!place(p, it.type, ddb_text(r, "SequenceNumber"), a, &it.position))
 		return;
+	while (it.type == TYPE_LATEST && it.position > p->first && !is_there(f, p->records[it.position - 1]))
+		it.position--;
 	p->iterators[it.type]++;
 	it.stream = s->number;
 	it.issued_ms = vclock_of_ms(&f->clock, SERVICE_DYNAMODB);
@@ -250,7 +259,8 @@ void streams_records(struct fake *f, struct request *r, struct reply *a)
 		p->empty_pages--;
 	text_put(&a->body, "{\"Records\":[");
 	size_t head = a->body.len;
-	while (!empty && next.position < p->n && (int64_t)r->records < limit) {
+	while (!empty && next.position < p->n && (int64_t)r->records < limit &&
+	       is_there(f, p->records[next.position])) {
 		size_t before = a->body.len;
 		text_put(&a->body, r->records ? "," : "");
 		put_record(&a->body, p->records[next.position]);

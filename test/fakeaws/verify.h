@@ -1,5 +1,6 @@
 /*
- * verify: GET /_verify?table=T&bucket=B&prefix=P: is the bucket what the table's records say? See DESIGN for the
+ * verify: GET /_verify?table=T&bucket=B&prefix=P: is the bucket what the table's records say, or with state=1 what
+ * the table is? See DESIGN for the
  * parameters and the answer.
  */
 #ifndef FAKEAWS_VERIFY_H

@@ -102,6 +102,14 @@ class Fake:
     def hits(self, rule):
         return next(f["hits"] for f in self.do("faults")["faults"] if f["id"] == rule)
 
+    def held(self, rule=0):
+        """How many requests the rule holds."""
+        return self.do("held", id=rule)["held"]
+
+    def release(self, rule=0):
+        """Lets them go on."""
+        return self.do("release", id=rule)["released"]
+
     def advance(self, seconds):
         return self.do("clock", advance_ms=int(seconds * 1000))["now_ms"]
 
@@ -157,6 +165,14 @@ class Fake:
     def expire(self, bucket, key, version_id):
         """One version goes for good, as by a lifecycle rule."""
         self.do("expire_version", bucket=bucket, key=key, version_id=version_id)
+
+    def change(self, bucket, key, **members):
+        """Changes a version in its place; members as control's "change_version"."""
+        return self.do("change_version", bucket=bucket, key=key, **members)["version_id"]
+
+    def swap(self, bucket, key, version_id, other):
+        """Two versions exchange what they hold."""
+        self.do("swap_versions", bucket=bucket, key=key, version_id=version_id, **{"with": other})
 
     def uploads(self):
         """Multipart uploads that are neither completed nor aborted."""
@@ -225,6 +241,12 @@ class TestCase(harness.TestCase):
             return True
         daemon.wait(complete, seconds, f"the backup of {table} was complete")
         self.check_backup(table, bucket, **options)
+
+    def check_state(self, table, bucket, **options):
+        """The latest versions are the table as it is."""
+        found = self.fake.verify(table, bucket, state=1, **options)
+        self.assertEqual((found["kinds"], found["differences"]), ({}, []))
+        return found
 
     def check_backup(self, table, bucket, **options):
         found = self.fake.verify(table, bucket, **options)
