@@ -27,6 +27,7 @@ struct http_watch {
 	int wanted; /* by libcurl, as UV_READABLE | UV_WRITABLE */
 	int armed;
 	bool owned; /* opened by open_socket: closed by close_socket, not when libcurl loses interest */
+	bool read;  /* libcurl wanted to read from it once, so it was connected */
 };
 
 static void handle_closed(struct http *h)
@@ -171,7 +172,20 @@ static struct http_watch *watch_new(struct http *h, curl_socket_t fd)
 static void watch_close(struct http_watch *w)
 {
 	w->http->watch[w->fd] = NULL;
+	w->http->connections -= w->owned;
 	uv_close((uv_handle_t *)&w->poll, on_watch_closed);
+}
+
+/*
+ * libcurl 7.88 to 8.2 closes a socket behind our back when its transfer ends before it was connected (curl's pull request
+ * 11439). Such a one is not kept for another request by any version.
+ */
+static bool is_abandoned(const struct http_watch *w)
+{
+	struct sockaddr_storage peer;
+	socklen_t len = sizeof(peer);
+
+	return !w->read && getpeername(w->fd, (struct sockaddr *)&peer, &len) < 0;
 }
 
 static int set_interest(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
@@ -186,8 +200,8 @@ static int set_interest(CURL *easy, curl_socket_t fd, int what, void *arg, void 
 		if (!w)
 			return 0;
 		w->wanted = 0;
-		if (!w->owned) {
-			/* A pair that wakes us when a name is resolved: libcurl closes it without telling. */
+		if (!w->owned || is_abandoned(w)) {
+			/* Not owned is a pair that wakes us when a name is resolved: libcurl closes it without telling. */
 			watch_close(w);
 		} else if (w->armed & UV_WRITABLE) {
 			uv_poll_stop(&w->poll);
@@ -206,6 +220,7 @@ static int set_interest(CURL *easy, curl_socket_t fd, int what, void *arg, void 
 	if (!w)
 		return 0;
 	w->wanted = wanted;
+	w->read = w->read || (wanted & UV_READABLE) != 0;
 	watch_arm(w);
 	return 0;
 }
@@ -220,6 +235,10 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
 	fd = socket(a->family, a->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->protocol);
 	if (fd < 0)
 		return CURL_SOCKET_BAD;
+	/* What had this number before is closed, then. */
+	w = watch_find(h, fd);
+	if (w)
+		watch_close(w);
 	w = watch_new(h, fd);
 	if (!w) {
 		close(fd);
@@ -235,10 +254,8 @@ static int close_socket(void *arg, curl_socket_t fd)
 	struct http *h = arg;
 	struct http_watch *w = watch_find(h, fd);
 
-	if (w) {
-		h->connections--;
+	if (w)
 		watch_close(w);
-	}
 	return close(fd);
 }
 

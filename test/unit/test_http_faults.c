@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "http_fixture.h"
 
@@ -327,6 +329,46 @@ static void test_cancel_after_the_server_has_it(void **state)
 	http_fixture_failed_with(f, ERR_CANCELLED, 1);
 }
 
+/* A port where connecting takes for ever: its queue is full. fds[0] is the listener's. */
+static int full_port(int fds[5])
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(a);
+
+	for (int i = 0; i < 5; i++) {
+		fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		assert_true(fds[i] >= 0);
+		if (i > 0)
+			(void)connect(fds[i], (struct sockaddr *)&a, len);
+		else
+			assert_int_equal(bind(fds[i], (struct sockaddr *)&a, len) + listen(fds[i], 0), 0);
+		assert_int_equal(getsockname(fds[0], (struct sockaddr *)&a, &len), 0);
+	}
+	return ntohs(a.sin_port);
+}
+
+/* libcurl 7.88 forgets to tell that it closes such a socket. Twice: its number is taken anew. */
+static void test_cancel_while_connecting(void **state)
+{
+	struct http_fixture *f = *state;
+	struct http_call c = http_fixture_call(f, "PUT", "/");
+	int fds[5];
+
+	snprintf(f->url, sizeof(f->url), "http://127.0.0.1:%d/", full_port(fds));
+	for (int i = 0; i < 2; i++) {
+		http_fixture_send(f, &c);
+		for (int turns = 0; turns < 5; turns++)
+			uv_run(&f->loop, UV_RUN_NOWAIT);
+		assert_int_equal(http_connections(f->http), 1);
+		http_cancel(f->slot);
+		uv_run(&f->loop, UV_RUN_DEFAULT);
+		http_fixture_failed_with(f, ERR_CANCELLED, 0);
+		assert_int_equal(http_connections(f->http), 0);
+	}
+	for (int i = 0; i < 5; i++)
+		close(fds[i]);
+}
+
 static void test_free_at_every_turn(void **state)
 {
 	struct http_fixture *f = *state;
@@ -531,6 +573,7 @@ int main(void)
 		T(test_slow_answer),
 		T(test_cancel_at_every_turn),
 		T(test_cancel_after_the_server_has_it),
+		T(test_cancel_while_connecting),
 		T(test_free_at_every_turn),
 		T(test_free_in_own_completion),
 		T(test_free_everything_in_completion),
