@@ -219,9 +219,17 @@ static void test_cleaning_up_is_refused(void **state)
 	assert_true(f->nobjects > 20);
 }
 
-static void on_stop(uv_timer_t *t)
+struct stopping {
+	const struct export_fixture *f;
+	bool stop;
+	int ticks;
+};
+
+/* Once a part was swallowed. */
+static void on_tick(uv_timer_t *t)
 {
-	*(bool *)t->data = true;
+	struct stopping *s = t->data;
+	s->stop = s->f->faults < 1000 || ++s->ticks > 1000;
 }
 
 /* A server that says nothing to parts: an operator who stops it is not kept. */
@@ -231,7 +239,7 @@ static void test_cancelled_while_a_server_is_silent(void **state)
 	struct export_options o = export_fixture_options("s3://out/p");
 	struct export_run r = {0};
 	struct err e = {0};
-	bool stop = false;
+	struct stopping s = {.f = f};
 	uv_timer_t timer;
 	f->what = "part";
 	f->fault = EXPORT_SILENT;
@@ -241,9 +249,9 @@ static void test_cancelled_while_a_server_is_silent(void **state)
 	/* So few that all go into the first parts, the pool, and what waits to be compressed. */
 	assert_int_equal(export_fixture_add(f, &r, 4200, 100, &e), 0);
 	uv_timer_init(&f->loop, &timer);
-	timer.data = &stop;
-	uv_timer_start(&timer, on_stop, 100, 0);
-	assert_int_equal(export_finish(r.x, &stop, &e), -ERR_CANCELLED);
+	timer.data = &s;
+	uv_timer_start(&timer, on_tick, 10, 10);
+	assert_int_equal(export_finish(r.x, &s.stop, &e), -ERR_CANCELLED);
 	uv_close((uv_handle_t *)&timer, NULL);
 	export_free(r.x);
 	assert_true(f->nuploads > 0);
