@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "aws/s3.h"
 #include "aws/s3_request.h"
@@ -64,41 +65,66 @@ void s3_delete(struct aws_op *op, struct span key, aws_done_fn *done, void *arg)
 	aws_op_send(op, "DELETE", (struct span){NULL, 0});
 }
 
-/* A header into a field; a value that does not fit was not written by us, and counts as not there. */
-static void read_header(const struct aws_op *op, const char *name, char *out, size_t size)
-{
-	struct span v = http_header_get(op->slot, name);
+/* Where the header lines of an answer go. Each is looked at once: there are about twenty, with every item of a restore. */
+struct head_reading {
+	struct s3_head head;
+	char modified[40], length[24];
+};
 
-	out[0] = '\0';
-	if (v.len >= size || (v.len > 0 && memchr(v.ptr, '\0', v.len)))
+#define READ(name, field)                                                                                          \
+	{                                                                                                          \
+		SPAN_LIT(name), offsetof(struct head_reading, field), sizeof(((struct head_reading *)NULL)->field) \
+	}
+
+static void read_header(void *arg, struct span name, struct span value)
+{
+	static const struct {
+		struct span name;
+		size_t offset, size;
+	} known[] = {
+		READ("x-amz-meta-ddb-event", head.event),
+		READ("x-amz-meta-ddb-seq", head.seq),
+		READ("x-amz-meta-ddb-time", head.time),
+		READ("x-amz-meta-ddb-stream", head.stream),
+		READ("x-amz-meta-ddb-shard", head.shard),
+		READ("x-amz-meta-ddb-by", head.by),
+		READ("x-amz-meta-ddb-after", head.after),
+		READ("x-amz-version-id", head.version_id),
+		READ("etag", head.etag),
+		READ("last-modified", modified),
+		READ("content-length", length),
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (name.len != known[i].name.len || strncasecmp(name.ptr, known[i].name.ptr, name.len) != 0)
+			continue;
+		char *out = (char *)arg + known[i].offset;
+		/* A value that does not fit was not written by us, and counts as not there. */
+		bool fits = value.len < known[i].size && memchr(value.ptr, '\0', value.len) == NULL;
+		memcpy(out, value.ptr, fits ? value.len : 0);
+		out[fits ? value.len : 0] = '\0';
 		return;
-	if (v.len > 0)
-		memcpy(out, v.ptr, v.len);
-	out[v.len] = '\0';
-}
-
-static void read_etag(const struct aws_op *op, char *out, size_t size)
-{
-	size_t len;
-
-	read_header(op, "etag", out, size);
-	len = strlen(out);
-	if (len >= 2 && out[0] == '"' && out[len - 1] == '"') {
-		memmove(out, out + 1, len - 2);
-		out[len - 2] = '\0';
 	}
 }
 
-static bool read_size(const struct aws_op *op, uint64_t *out)
+static void strip_quotes(char *etag)
 {
-	char text[24];
+	size_t len = strlen(etag);
+
+	if (len >= 2 && etag[0] == '"' && etag[len - 1] == '"') {
+		memmove(etag, etag + 1, len - 2);
+		etag[len - 2] = '\0';
+	}
+}
+
+static bool read_size(const struct aws_op *op, const char *text, uint64_t *out)
+{
 	uint64_t n = 0;
 
 	if (op->what == AWS_S3_GET_OBJECT) {
 		*out = http_body(op->slot)->len;
 		return true;
 	}
-	read_header(op, "content-length", text, sizeof(text));
 	for (const char *p = text; *p; p++) {
 		if (*p < '0' || *p > '9' || n > (UINT64_MAX - 9) / 10)
 			return false;
@@ -110,24 +136,15 @@ static bool read_size(const struct aws_op *op, uint64_t *out)
 
 static int parse_head(struct aws_op *op)
 {
-	struct s3_head h = {.exists = true, .modified_ms = CLOCK_UNKNOWN};
-	char modified[40];
+	struct head_reading r = {.head = {.exists = true, .modified_ms = CLOCK_UNKNOWN}};
 
-	read_header(op, "x-amz-meta-ddb-event", h.event, sizeof(h.event));
-	read_header(op, "x-amz-meta-ddb-seq", h.seq, sizeof(h.seq));
-	read_header(op, "x-amz-meta-ddb-time", h.time, sizeof(h.time));
-	read_header(op, "x-amz-meta-ddb-stream", h.stream, sizeof(h.stream));
-	read_header(op, "x-amz-meta-ddb-shard", h.shard, sizeof(h.shard));
-	read_header(op, "x-amz-meta-ddb-by", h.by, sizeof(h.by));
-	read_header(op, "x-amz-meta-ddb-after", h.after, sizeof(h.after));
-	read_header(op, "x-amz-version-id", h.version_id, sizeof(h.version_id));
-	read_etag(op, h.etag, sizeof(h.etag));
-	if (!read_size(op, &h.size_bytes))
+	http_header_each(op->slot, read_header, &r);
+	strip_quotes(r.head.etag);
+	if (!read_size(op, r.length, &r.head.size_bytes))
 		return aws_op_fail(op, ERR_CORRUPT, "Content-Length in the answer is missing or not a number");
-	read_header(op, "last-modified", modified, sizeof(modified));
-	if (!clock_parse_http(modified, &h.modified_ms))
+	if (!clock_parse_http(r.modified, &r.head.modified_ms))
 		return aws_op_fail(op, ERR_CORRUPT, "Last-Modified in the answer is missing or not a date");
-	*(struct s3_head *)op->result = h;
+	*(struct s3_head *)op->result = r.head;
 	return 0;
 }
 

@@ -20,18 +20,18 @@ void s3xml_reader_malformed(struct s3xml_reader *r, const char *what, const char
 					     path ? " in <" : "", path ? path : "", path ? ">" : ""));
 }
 
-static const char *local_name(const char *name)
+static struct span local_name(const char *name)
 {
-	const char *colon = strrchr(name, ':');
+	size_t len = strlen(name);
+	const char *colon = memrchr(name, ':', len);
 
-	return colon ? colon + 1 : name;
+	return colon ? (struct span){colon + 1, (size_t)(name + len - colon) - 1} : (struct span){name, len};
 }
 
 static void on_start(void *arg, const XML_Char *name, const XML_Char **attributes)
 {
 	struct s3xml_reader *r = arg;
-	const char *local = local_name(name);
-	size_t len = strlen(local);
+	struct span local = local_name(name);
 
 	(void)attributes;
 	r->text_len = 0;
@@ -40,10 +40,10 @@ static void on_start(void *arg, const XML_Char *name, const XML_Char **attribute
 		s3xml_reader_malformed(r, "elements are nested too deep", NULL);
 		return;
 	}
-	if (r->depth == 0 && r->root && strcmp(local, r->root) != 0) {
+	if (r->depth == 0 && r->root && !span_eq_str(local, r->root)) {
 		if (r->rc == 0)
 			s3xml_reader_stop(r, err_set(r->e, ERR_CORRUPT, "S3's XML answer is a <%.40s>, not a <%s>",
-						     local, r->root));
+						     local.ptr, r->root));
 		return;
 	}
 	r->depth++;
@@ -53,15 +53,13 @@ static void on_start(void *arg, const XML_Char *name, const XML_Char **attribute
 	size_t at = r->path_len[r->depth - 1];
 
 	/* A longer name is none that we know; '?' is in no name, so it matches nothing. */
-	if (len > S3XML_NAME_MAX) {
-		local = "?";
-		len = 1;
-	}
+	if (local.len > S3XML_NAME_MAX)
+		local = SPAN_LIT("?");
 	if (at > 0)
 		r->path[at++] = '/';
-	memcpy(r->path + at, local, len);
-	r->path_len[r->depth] = at + len;
-	r->path[at + len] = '\0';
+	memcpy(r->path + at, local.ptr, local.len);
+	r->path_len[r->depth] = at + local.len;
+	r->path[at + local.len] = '\0';
 	if (r->begin)
 		r->begin(r, r->path);
 }
