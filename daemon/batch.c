@@ -52,14 +52,13 @@ static int add_record(void *arg, const struct records_entry *r)
 	return 0;
 }
 
-/* The digest that names a record's lane: salted by table, since two tables may hold equal keys. */
-static void digest_item(struct record *r, struct span keys, uint64_t table_salt, char *scratch)
+void batch_item_digest(uint8_t item[16], struct span keys, uint64_t table_salt, char *scratch)
 {
 	uint8_t digest[DIGEST_SHA256_SIZE];
 	memcpy(scratch, &table_salt, sizeof(table_salt));
 	memcpy(scratch + sizeof(table_salt), keys.ptr, keys.len);
 	digest_sha256(digest, scratch, sizeof(table_salt) + keys.len);
-	memcpy(r->item, digest, sizeof(r->item));
+	memcpy(item, digest, 16);
 }
 
 static int key_records(struct batch *b, uint64_t table_salt, struct canon *canon, struct err *e)
@@ -68,7 +67,7 @@ static int key_records(struct batch *b, uint64_t table_salt, struct canon *canon
 	for (size_t i = 0; i < b->nrecords; i++)
 		if (b->records[i].keys.len > longest)
 			longest = b->records[i].keys.len;
-	char *scratch = malloc(sizeof(table_salt) + longest);
+	char *scratch = malloc(BATCH_DIGEST_EXTRA_BYTES + longest);
 	if (scratch == NULL)
 		return err_errno(e, ENOMEM, "records of one answer");
 	int rc = 0;
@@ -76,7 +75,7 @@ static int key_records(struct batch *b, uint64_t table_salt, struct canon *canon
 		struct record *r = &b->records[i];
 		rc = batch_canonicalize(b, &r->keys, canon, e);
 		if (rc == 0)
-			digest_item(r, batch_span(b, r->keys), table_salt, scratch);
+			batch_item_digest(r->item, batch_span(b, r->keys), table_salt, scratch);
 	}
 	free(scratch);
 	return rc;

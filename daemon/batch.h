@@ -14,11 +14,13 @@
 #include "codec/seq.h"
 #include "record.h"
 
+struct baseline_page;
 struct shard;
 
 struct batch {
 	TAILQ_ENTRY(batch) link; /* of its shard, oldest first */
-	struct shard *shard;
+	struct shard *shard;	 /* NULL: of a baseline, then `page` */
+	struct baseline_page *page;
 	struct buf body;
 	struct record *records;
 	size_t nrecords;
@@ -57,6 +59,13 @@ void batch_free(struct batch *b);
 
 /* Frees the payload of records that are durable, when that saves at least half. Returns the bytes saved. No record may be `writing`. */
 size_t batch_compact(struct batch *b);
+
+/*
+ * The digest that names a record's lane: of its canonical Keys, salted by table, since two tables may hold equal keys. `scratch` has
+ * room for the keys and BATCH_DIGEST_EXTRA_BYTES.
+ */
+#define BATCH_DIGEST_EXTRA_BYTES sizeof(uint64_t)
+void batch_item_digest(uint8_t item[16], struct span keys, uint64_t table_salt, char *scratch);
 
 /* What a slice of a record of this batch says. */
 struct span batch_span(const struct batch *b, struct records_slice s);

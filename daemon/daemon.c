@@ -25,6 +25,7 @@
 #define STUCK_PATIENCE_MS 2000 /* at a stop: how long items that keep failing are waited for */
 #define START_MORE_MS 60000
 #define STOP_MORE_MS 10000 /* on top of stop_timeout: positions, and what is in flight */
+#define BASELINE_CONNECTIONS_MAX 64
 #define READERS_MIN 4
 #define READERS_MAX 64
 
@@ -172,6 +173,8 @@ static void on_second(uv_timer_t *timer)
 	struct daemon *d = timer->data;
 	save_due(d);
 	log_flush(clock_mono_ms());
+	for (size_t i = 0; i < d->ntables; i++)
+		baseline_tick(d->tables[i].baseline);
 	notify_status(daemon_view(d));
 	if (!d->ready_told) /* the checks are tried for as long as it takes */
 		notify_extend_timeout(START_MORE_MS);
@@ -189,7 +192,7 @@ static bool all_idle(struct daemon *d)
 	if (d->startup.op.busy || d->readers.busy > 0 || d->workers.busy > 0)
 		return false;
 	for (size_t i = 0; i < d->ntables; i++)
-		if (d->tables[i].op.busy)
+		if (d->tables[i].op.busy || baseline_busy(d->tables[i].baseline))
 			return false;
 	return true;
 }
@@ -228,6 +231,7 @@ static void stop_tables(struct daemon *d)
 	struct shard *s;
 	for (size_t i = 0; i < d->ntables; i++) {
 		struct table *t = &d->tables[i];
+		baseline_stop(t->baseline);
 		uv_timer_stop(&t->check_timer);
 		uv_timer_stop(&t->discovery.timer);
 		if (t->op.busy)
@@ -315,6 +319,15 @@ static int init_tables(struct daemon *d, struct err *e)
 	return 0;
 }
 
+/* Of the baselines: their segments, and a listing each. */
+static size_t baseline_connections(const struct config *c)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < c->ntables; i++)
+		n += c->tables[i].baseline_segments + 1;
+	return n < BASELINE_CONNECTIONS_MAX ? n : BASELINE_CONNECTIONS_MAX;
+}
+
 static int init_parts(struct daemon *d, struct process *process, struct err *e)
 {
 	size_t readers = reader_count(d->conf);
@@ -322,7 +335,8 @@ static int init_parts(struct daemon *d, struct process *process, struct err *e)
 	int rc = digest_init(e);
 	if (rc < 0)
 		return rc;
-	rc = aws_init(&d->aws, &d->loop, d->conf, d->conf->workers + readers + 2 * d->conf->ntables + 4, e);
+	rc = aws_init(&d->aws, &d->loop, d->conf,
+		      d->conf->workers + readers + baseline_connections(d->conf) + 2 * d->conf->ntables + 4, e);
 	if (rc < 0)
 		return rc;
 	d->canon = canon_new(ITEM_BYTES_MAX);

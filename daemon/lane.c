@@ -11,11 +11,21 @@ static bool same_item(const struct map_node *n, const void *key)
 }
 
 /* The digest is uniform already: its first bytes are the hash. */
-static uint64_t item_hash(const struct record *r)
+static uint64_t hash_of(const uint8_t item[16])
 {
 	uint64_t h;
-	memcpy(&h, r->item, sizeof(h));
+	memcpy(&h, item, sizeof(h));
 	return h;
+}
+
+static uint64_t item_hash(const struct record *r)
+{
+	return hash_of(r->item);
+}
+
+bool lane_has(const struct lanes *l, const uint8_t item[16])
+{
+	return map_find(&l->items, hash_of(item), same_item, item) != NULL;
 }
 
 void lanes_init(struct lanes *l, int64_t mono_ms)

@@ -41,6 +41,8 @@ void lane_group_init(struct lane_group *g);
 int lanes_reserve(struct lanes *l, size_t more);
 /* The record goes behind the others of its item, or becomes ready. */
 void lane_push(struct lanes *l, struct lane_group *g, struct record *r);
+/* Has the item a record that is not durable? */
+bool lane_has(const struct lanes *l, const uint8_t item[16]);
 /* The next ready record, in turn over the groups, and its group; NULL when there is none. The caller has it then. */
 struct record *lane_take(struct lanes *l, struct lane_group **g);
 /* Gives a record back that was taken but not started; it stays the first of its group. */

@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "codec/seq.h"
+#include "position_baseline.h"
 
 struct position_shard {
 	char *id;
@@ -51,6 +52,7 @@ struct position {
 	size_t ngaps;
 	struct position_stream *streams; /* oldest first */
 	size_t nstreams;
+	struct position_baseline *baseline; /* NULL: there never was one, and none is wanted */
 };
 
 /* A new reference, NULL without memory. */

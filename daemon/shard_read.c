@@ -141,6 +141,7 @@ static void push(struct shard *s, struct batch *b)
 	struct daemon *d = t->daemon;
 	shard_take(s, b);
 	t->records_read += b->nrecords;
+	baseline_touch(t->baseline, b);
 	for (size_t i = 0; i < b->nrecords; i++)
 		lane_push(&d->lanes, &t->lanes, &b->records[i]);
 	worker_kick(&d->workers);

@@ -94,6 +94,21 @@ static json_t *table_writing(const struct view_table *t)
 			 text(t->checkpoint_problem), "watermark_saved", when(t->watermark_saved_ms));
 }
 
+static json_t *baseline_json(const struct view_table *t)
+{
+	const struct view_baseline *b = &t->baseline;
+
+	if (!b->known)
+		return json_null();
+	return json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:f, s:o, s:b}", "state",
+			 b->state, "reason", b->reason, "began", when(b->began_ms), "ended", when(b->ended_ms),
+			 "complete_since", when(b->complete_since_ms), "items", count(b->items), "total",
+			 count(b->total), "equal", count(b->equal), "written", count(b->written), "removed",
+			 count(b->removed), "left_to_stream", count(b->left_to_stream), "foreign", count(b->foreign),
+			 "throttles", count(b->throttles), "units", b->units, "problem", text(b->problem), "missing",
+			 (int)b->missing);
+}
+
 static json_t *table_json(const struct view_table *t)
 {
 	json_t *j = json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "name", text(t->name), "state",
@@ -101,7 +116,8 @@ static json_t *table_json(const struct view_table *t)
 			      "rpo_ms", span_ms(t->rpo_ms), "lag_ms", span_ms(t->lag_ms), "complete_through",
 			      when(t->complete_through_ms), "last_durable_event", when(t->last_durable_event_ms));
 
-	if (!j || merge(j, table_reading(t)) || merge(j, table_writing(t))) {
+	if (!j || merge(j, table_reading(t)) || merge(j, table_writing(t)) ||
+	    json_object_set_new(j, "baseline", baseline_json(t))) {
 		json_decref(j);
 		return NULL;
 	}

@@ -63,6 +63,9 @@ int table_init(struct table *t, struct daemon *d, const struct config_table *con
 	lane_group_init(&t->lanes);
 	reader_queue_init(&t->reads, t, share_bytes);
 	buf_init(&t->scratch, CONTROL_BODY_MAX);
+	t->baseline = baseline_new(t);
+	if (t->baseline == NULL)
+		return err_set(e, ERR_SYSTEM, "out of memory");
 	uv_timer_init(&d->loop, &t->check_timer);
 	t->check_timer.data = t;
 	table_discover_init(t);
@@ -84,6 +87,7 @@ void table_close(struct table *t)
 		stream_free(st);
 	}
 	t->active = NULL;
+	baseline_close(t->baseline);
 	aws_op_fini(&t->op, NULL);
 	uv_close((uv_handle_t *)&t->check_timer, NULL);
 	table_discover_stop(t);
@@ -97,6 +101,7 @@ int64_t table_now_ms(const struct table *t)
 
 void table_fini(struct table *t)
 {
+	baseline_free(t->baseline);
 	table_gap_fini(t);
 	table_discover_fini(t);
 	table_save_fini(t);

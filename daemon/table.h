@@ -22,6 +22,7 @@
 #include "aws/table.h"
 #include "base/config.h"
 #include "base/err.h"
+#include "baseline.h"
 #include "checkpoint.h"
 #include "codec/itemkey.h"
 #include "lane.h"
@@ -110,7 +111,11 @@ struct table {
 	struct position_gap *gaps; /* the newest TABLE_GAPS_KEPT */
 	size_t ngaps;
 	uint64_t gap_count;
+	struct baseline *baseline;
 	void (*after_gaps)(struct table *t, int rc);
+	void (*after_request)(struct table *t, int rc);
+	int64_t request_mono_ms; /* of the last look at baseline-request.json */
+	bool request_unseen, request_damaged;
 	enum table_word word;
 	bool word_unseen; /* the last look for it failed */
 	/* figures since start */
@@ -178,9 +183,16 @@ bool table_gap_overdue(const struct table *t, int64_t complete_ms);
 /* A gap that a checkpoint tells of. */
 void table_gap_restore(struct table *t, const struct position_gap *g);
 size_t table_gaps_open(const struct table *t);
+/* A baseline ended that began at `began_ms`: what was noticed before is mended. */
+void table_gap_mended(struct table *t, int64_t began_ms);
 /* Looks in the bucket whether an operator has accepted open gaps; `next` follows, with -ERR_CANCELLED at a stop. Uses the table's op. */
 void table_gap_look(struct table *t, void (*next)(struct table *t, int rc));
 void table_gap_fini(struct table *t);
+/*
+ * baseline_request.c: looks in the bucket, once a discovery_interval, whether an operator has asked for a baseline; then `next`, as
+ * table_gap_look does.
+ */
+void table_request_look(struct table *t, void (*next)(struct table *t, int rc));
 /* DescribeTable answered: `fresh` takes the place of `about`. */
 void table_described(struct table *t);
 /* Memory is short: frees payloads of durable records that sit between open ones. */

@@ -377,13 +377,21 @@ static void discover(struct table *t, int rc)
 	table_describe(&t->op, t->conf->name, &t->fresh, on_table, t);
 }
 
+static void look_for_request(struct table *t, int rc)
+{
+	if (rc == -ERR_CANCELLED)
+		t->discovery.busy = false;
+	else
+		table_request_look(t, discover);
+}
+
 static void begin(struct table *t)
 {
 	t->discovery.busy = true;
 	if (table_gaps_open(t) > 0)
-		table_gap_look(t, discover);
+		table_gap_look(t, look_for_request);
 	else
-		discover(t, 0);
+		look_for_request(t, 0);
 }
 
 void table_discover(struct table *t)
@@ -415,6 +423,8 @@ static int restore_streams(struct table *t)
 		if (st == NULL || stream_restore(st, &p->streams[i]) < 0)
 			return -ERR_SYSTEM;
 	}
+	baseline_restore(t->baseline, t->restored->baseline);
+	t->restored->baseline = NULL; /* taken */
 	for (size_t i = 0; i < p->ngaps && t->ngaps < TABLE_GAPS_KEPT; i++)
 		table_gap_restore(t, &p->gaps[i]);
 	return 0;

@@ -200,18 +200,23 @@ size_t table_gaps_open(const struct table *t)
 }
 
 /* Closes what was noticed up to `through_ms`. */
-static void close_gaps(struct table *t, int64_t through_ms, const char *by)
+static void close_gaps(struct table *t, int64_t through_ms, const char *how, const char *by)
 {
 	for (size_t i = 0; i < t->ngaps; i++) {
 		struct position_gap *g = &t->gaps[i];
 		if (g->closed_ms != CLOCK_UNKNOWN || g->noticed_ms > through_ms)
 			continue;
 		g->closed_ms = table_now_ms(t);
-		log_info("gap closed by an operator's word", LOG_S("table", t->conf->name), LOG_S("reason", g->reason),
+		log_info("gap closed", LOG_S("how", how), LOG_S("table", t->conf->name), LOG_S("reason", g->reason),
 			 LOG_S("shard", g->shard), LOG_T("from", g->from_ms), LOG_T("to", g->to_ms), LOG_S("by", by));
 		table_moved(t);
 		table_save_watermark_soon(t);
 	}
+}
+
+void table_gap_mended(struct table *t, int64_t began_ms)
+{
+	close_gaps(t, began_ms - 1, "by a baseline", NULL);
 }
 
 /* When the word was put, by S3's clock and by its own account: the earlier of them, and never later than now. */
@@ -239,7 +244,8 @@ static enum table_word take_word(struct table *t, const json_t *j)
 		return TABLE_WORD_DAMAGED;
 	int64_t latest_ms = written_ms(t, j) + CLOCKS_MS;
 	bool ahead = through_ms > latest_ms;
-	close_gaps(t, ahead ? latest_ms : through_ms, json_string_value(json_object_get(j, "by")));
+	close_gaps(t, ahead ? latest_ms : through_ms, "by an operator's word",
+		   json_string_value(json_object_get(j, "by")));
 	if (ahead && t->word != TABLE_WORD_AHEAD)
 		log_warn("gaps-accepted.json in the bucket accepts gaps of times that were still to come when it was "
 			 "put: this is ignored; gaps that were noticed later stay open until ddb-streamctl gaps "

@@ -112,6 +112,7 @@ static bool fill_position(struct table *t, struct position *p)
 		.gap_count = t->gap_count,
 		.gaps = t->gaps,
 		.ngaps = t->ngaps,
+		.baseline = (struct position_baseline *)baseline_position(t->baseline),
 	};
 	p->streams = calloc(count_streams(t) + 1, sizeof(*p->streams));
 	if (p->streams == NULL)

@@ -41,6 +41,36 @@ static void view_counts(const struct table *t, struct view_table *v)
 	v->stuck_reason = t->stuck > 0 ? t->stuck_err.message : NULL;
 }
 
+static void view_baseline(const struct baseline *b, struct view_baseline *v)
+{
+	const struct position_baseline *p = baseline_position(b);
+	*v = (struct view_baseline){.began_ms = CLOCK_UNKNOWN,
+				    .ended_ms = CLOCK_UNKNOWN,
+				    .complete_since_ms = CLOCK_UNKNOWN};
+	if (p == NULL)
+		return;
+	*v = (struct view_baseline){
+		.known = true,
+		.running = position_baseline_runs(p),
+		.missing = baseline_is_missing(b),
+		.state = position_baseline_state_name(p->state),
+		.reason = position_baseline_reason_name(p->reason),
+		.problem = baseline_problem(b),
+		.began_ms = p->began_ms,
+		.ended_ms = p->ended_ms,
+		.complete_since_ms = p->complete_since_ms,
+		.items = p->items,
+		.total = p->total,
+		.equal = p->equal,
+		.written = p->written,
+		.removed = p->removed,
+		.left_to_stream = p->left_to_stream,
+		.foreign = p->foreign,
+		.throttles = p->throttles,
+		.units = p->units,
+	};
+}
+
 void table_view(const struct table *t, struct view_table *v)
 {
 	const struct stream *st;
@@ -65,4 +95,5 @@ void table_view(const struct table *t, struct view_table *v)
 	v->checkpoint_errors = t->saving.errors;
 	v->checkpoint_problem = t->saving.problem[0] != '\0' ? t->saving.problem : NULL;
 	v->watermark_saved_ms = t->saving.watermark_ms;
+	view_baseline(t->baseline, &v->baseline);
 }

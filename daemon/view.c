@@ -104,12 +104,34 @@ static bool gap_reason(const struct view *v, char *out, size_t size)
 
 		if (t->gaps_open == 0)
 			continue;
+		if (t->baseline.running)
+			snprintf(out, size, "%s: %zu gap%s in the history; a baseline mends %s (%s)%s%s", t->name,
+				 t->gaps_open, t->gaps_open == 1 ? "" : "s", t->gaps_open == 1 ? "it" : "them",
+				 t->baseline.state, t->baseline.problem ? ": " : "",
+				 t->baseline.problem ? t->baseline.problem : "");
+		else
+			snprintf(out, size,
+				 "%s: %zu gap%s in the history; see ddb-streamctl gaps --table %s, and close %s there "
+				 "when it is mended",
+				 t->name, t->gaps_open, t->gaps_open == 1 ? "" : "s", t->name,
+				 t->gaps_open == 1 ? "it" : "them");
+		return true;
+	}
+	return false;
+}
+
+/* Items that have not changed since the backup began are not in it yet. */
+static bool baseline_reason(const struct view *v, char *out, size_t size)
+{
+	for (size_t i = 0; i < v->ntables; i++) {
+		const struct view_baseline *b = &v->tables[i].baseline;
+
+		if (!b->missing)
+			continue;
 		snprintf(out, size,
-			 "%s: %zu gap%s in the history; see ddb-streamctl gaps --table %s, and close %s there when it "
-			 "is "
-			 "mended",
-			 t->name, t->gaps_open, t->gaps_open == 1 ? "" : "s", t->name,
-			 t->gaps_open == 1 ? "it" : "them");
+			 "%s: its first baseline has not ended (%s, %" PRIu64 " items of about %" PRIu64 ")%s%s",
+			 v->tables[i].name, b->state, b->items, b->total, b->problem ? ": " : "",
+			 b->problem ? b->problem : "");
 		return true;
 	}
 	return false;
@@ -147,5 +169,5 @@ const char *view_not_ready(const struct view *v, char *out, size_t size)
 		snprintf(out, size, "no table is being backed up");
 		return out;
 	}
-	return lag_reason(v, out, size) || gap_reason(v, out, size) ? out : NULL;
+	return lag_reason(v, out, size) || gap_reason(v, out, size) || baseline_reason(v, out, size) ? out : NULL;
 }

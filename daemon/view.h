@@ -17,6 +17,18 @@ enum view_table_state {
 	VIEW_TABLE_REFUSED, /* a check failed in a way that only an operator can mend; tried again every minute */
 };
 
+/* The baseline of a table: the run under way, or the last one. */
+struct view_baseline {
+	bool known;   /* false: there never was one, and none is wanted */
+	bool running; /* or waiting to begin */
+	bool missing; /* the backup is not whole until it ends */
+	const char *state, *reason;
+	const char *problem;			       /* what keeps it from going on, NULL */
+	int64_t began_ms, ended_ms, complete_since_ms; /* CLOCK_UNKNOWN */
+	uint64_t items, total, equal, written, removed, left_to_stream, foreign, throttles;
+	double units; /* read capacity used */
+};
+
 struct view_table {
 	const char *name;
 	enum view_table_state state;
@@ -50,6 +62,7 @@ struct view_table {
 	uint64_t checkpoint_errors;
 	const char *checkpoint_problem; /* NULL when the last save worked */
 	int64_t watermark_saved_ms;
+	struct view_baseline baseline;
 };
 
 struct view {
@@ -73,7 +86,8 @@ struct view {
 
 /*
  * One rule for /readyz, STATUS= and the summary line: NULL when ready, else the first reason (into `out`), in this order: not running;
- * a daemon problem; a table refused or starting; lag unknown; lag over its rpo; a gap that is open.
+ * a daemon problem; a table refused or starting; lag unknown; lag over its rpo; a gap that is open; a first baseline that has not
+ * ended.
  */
 const char *view_not_ready(const struct view *v, char *out, size_t size);
 

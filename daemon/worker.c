@@ -5,6 +5,7 @@
 
 #include "base/backoff.h"
 #include "base/log.h"
+#include "baseline.h"
 #include "batch.h"
 #include "codec/itemkey.h"
 #include "daemon.h"
@@ -19,7 +20,7 @@
 
 struct table *worker_table(const struct record *r)
 {
-	return r->batch->shard->stream->table;
+	return r->batch->page != NULL ? baseline_table(r) : r->batch->shard->stream->table;
 }
 
 static struct lane_group *group_of(const struct record *r)
@@ -112,15 +113,8 @@ static void make_idle(struct worker *w)
 	TAILQ_INSERT_HEAD(&p->idle, w, link);
 }
 
-void worker_done(struct worker *w)
+static void count_done(struct table *t, const struct record *r)
 {
-	struct worker_pool *p = w->pool;
-	struct record *r = w->record;
-	struct table *t = worker_table(r);
-	struct shard *s = r->batch->shard;
-	p->failed_rounds = 0;
-	if (p->limit < p->n)
-		p->limit++;
 	if (r->skipped && r->failures == 0) { /* after a failure it was we who wrote it */
 		t->records_skipped++;
 	} else {
@@ -129,11 +123,27 @@ void worker_done(struct worker *w)
 	}
 	if (r->event_ms > t->last_durable_event_ms)
 		t->last_durable_event_ms = r->event_ms;
+}
+
+void worker_done(struct worker *w)
+{
+	struct worker_pool *p = w->pool;
+	struct record *r = w->record;
+	struct table *t = worker_table(r);
+	p->failed_rounds = 0;
+	if (p->limit < p->n)
+		p->limit++;
 	if (r->stuck)
 		t->stuck--;
+	if (r->batch->page == NULL)
+		count_done(t, r);
 	make_idle(w);
 	lane_done(&p->daemon->lanes, w->group, r);
-	shard_durable(s, r); /* the record may be gone now */
+	/* The record may be gone after that. */
+	if (r->batch->page != NULL)
+		baseline_settled(r);
+	else
+		shard_durable(r->batch->shard, r);
 	reader_recheck(&p->daemon->readers, &t->reads);
 	worker_kick(p);
 }
@@ -185,24 +195,34 @@ static void on_tick(uv_timer_t *timer)
 		uv_timer_stop(timer);
 }
 
+static void log_failure(const struct table *t, const struct record *r, const struct err *e)
+{
+	char seq[SEQ_DIGITS_MAX + 1];
+	struct span digits = batch_span(r->batch, r->seq);
+	if (r->batch->page != NULL) {
+		log_warn("item of the baseline cannot be written; trying again", LOG_S("table", t->conf->name),
+			 LOG_E(e), LOG_U("failures", r->failures));
+		return;
+	}
+	memcpy(seq, digits.ptr, digits.len);
+	seq[digits.len] = '\0';
+	log_warn("record cannot be written; trying again", LOG_S("table", t->conf->name), LOG_E(e),
+		 LOG_D("shard", r->batch->shard->id), LOG_D("seq", seq), LOG_U("failures", r->failures));
+}
+
 void worker_failed(struct worker *w, const struct err *e)
 {
 	struct worker_pool *p = w->pool;
 	struct daemon *d = p->daemon;
 	struct record *r = w->record;
 	struct table *t = worker_table(r);
-	char seq[SEQ_DIGITS_MAX + 1];
-	struct span digits = batch_span(r->batch, r->seq);
 	make_idle(w);
 	if (r->failures < UINT16_MAX)
 		r->failures++;
 	if (e->class != ERR_CANCELLED) {
 		t->retries++;
 		note_stuck(t, r, e);
-		memcpy(seq, digits.ptr, digits.len);
-		seq[digits.len] = '\0';
-		log_warn("record cannot be written; trying again", LOG_S("table", t->conf->name), LOG_E(e),
-			 LOG_D("shard", r->batch->shard->id), LOG_D("seq", seq), LOG_U("failures", r->failures));
+		log_failure(t, r, e);
 	}
 	if (is_general(e))
 		slow_down(p, e);

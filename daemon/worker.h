@@ -17,6 +17,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "codec/seq.h"
 #include "lane.h"
 #include "record.h"
 
@@ -33,6 +34,9 @@ struct worker {
 	struct s3_head head;
 	char event_time[CLOCK_ISO_SIZE];
 	bool marker_latest, key_listed; /* what a listing said */
+	/* of an item of a baseline: what is there, and the change of the stream that was there last, LABEL/SEQUENCE NUMBER */
+	bool found;
+	char etag[72], after[S3_META_VALUE_MAX + SEQ_DIGITS_MAX + 2];
 };
 
 TAILQ_HEAD(worker_list, worker);

@@ -1,6 +1,7 @@
 #include "write.h"
 
 #include "base/log.h"
+#include "baseline.h"
 #include "batch.h"
 #include "codec/itemkey.h"
 #include "daemon.h"
@@ -20,8 +21,10 @@ static int make_key(struct worker *w, const char *path, struct err *e)
 	int rc = buf_append_str(&w->key, path);
 	if (rc < 0)
 		return err_set(e, ERR_LIMIT, "prefix is too long for an S3 key");
-	return itemkey_append(&w->key, &r->batch->shard->stream->schema, batch_span(r->batch, r->keys), folder_image(r),
-			      e);
+	const struct itemkey_schema *schema = &worker_table(r)->schema;
+	if (r->batch->shard != NULL)
+		schema = &r->batch->shard->stream->schema;
+	return itemkey_append(&w->key, schema, batch_span(r->batch, r->keys), folder_image(r), e);
 }
 
 int write_data_key(struct worker *w, struct err *e)
@@ -52,7 +55,7 @@ static struct s3_meta metadata(const struct worker *w, const char *event)
  * A bucket whose versioning was suspended still takes writes, and each of them destroys history. Its answers give it away:
  * the version written is "null", or none at all.
  */
-static bool is_versioned(const struct aws_op *op, struct err *e)
+bool write_is_versioned(const struct aws_op *op, struct err *e)
 {
 	struct span id = http_header_get(op->slot, "x-amz-version-id");
 	if (id.len > 0 && !span_eq_str(id, "null"))
@@ -76,7 +79,7 @@ static void on_written(struct aws_op *op, int rc, void *arg)
 		worker_failed(w, &op->err);
 		return;
 	}
-	if (!is_versioned(op, &e)) {
+	if (!write_is_versioned(op, &e)) {
 		w->record->ask = true;
 		worker_failed(w, &e);
 		return;
@@ -159,7 +162,9 @@ void write_step(struct worker *w)
 
 void write_begin(struct worker *w)
 {
-	if (w->record->ask)
+	if (w->record->batch->page != NULL)
+		baseline_write(w);
+	else if (w->record->ask)
 		write_ask(w);
 	else
 		write_step(w);

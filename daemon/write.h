@@ -24,6 +24,9 @@ void write_next(struct worker *w);
 /* write_ask.c: asks S3 whether the record's next step was done already, then write_step, write_next or worker_failed. */
 void write_ask(struct worker *w);
 
+/* False when the answer to a write shows that the bucket no longer keeps versions; then *e says what to do. */
+bool write_is_versioned(const struct aws_op *op, struct err *e);
+
 /* The data key, or the deletes key, of the record's step, in w->key. */
 int write_data_key(struct worker *w, struct err *e);
 int write_deletes_key(struct worker *w, struct err *e);

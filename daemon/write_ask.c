@@ -21,13 +21,32 @@ static struct span key_of(const struct worker *w)
 	return (struct span){buf_str(&w->key), w->key.len};
 }
 
+/* A baseline's version names the change of the stream that it lies on top of: that one, and all before it, had been written. */
+static bool is_baseline_after(const struct worker *w)
+{
+	const struct record *r = w->record;
+	const char *after = w->head.after, *slash = strrchr(after, '/');
+	size_t n = slash != NULL ? (size_t)(slash - after) : 0;
+	const char *label = r->batch->shard->stream->label;
+	if (strcmp(w->head.event, "BASELINE") != 0 || slash == NULL || !seq_valid(span_of(slash + 1)))
+		return false;
+	int order = strncmp(after, label, n);
+	if (order == 0 && label[n] != '\0')
+		order = -1;
+	return order != 0 ? order > 0 : seq_cmp(span_of(slash + 1), batch_span(r->batch, r->seq)) >= 0;
+}
+
 /* <0: the object in w->head is of an older change than the record; 0: of this very one; >0: of a later one. */
 static int found(const struct worker *w)
 {
 	const struct record *r = w->record;
 	const char *label = r->batch->shard->stream->label;
 	struct span seq = span_of(w->head.seq);
-	if (!w->head.exists || !seq_valid(seq))
+	if (!w->head.exists)
+		return -1;
+	if (is_baseline_after(w))
+		return 1;
+	if (!seq_valid(seq))
 		return -1; /* of another tool, or written by hand: not by us for this record */
 	if (strcmp(w->head.version_id, "null") == 0)
 		return -1; /* written while versioning was suspended: the next write of that kind would destroy it */

@@ -16,6 +16,7 @@
 #include "base/log.h"
 
 enum config_start { CONFIG_START_TRIM_HORIZON, CONFIG_START_LATEST };
+enum config_baseline { CONFIG_BASELINE_AUTO, CONFIG_BASELINE_OFF };
 enum config_addressing { CONFIG_ADDRESSING_AUTO, CONFIG_ADDRESSING_PATH, CONFIG_ADDRESSING_VIRTUAL };
 
 /* Which endpoint_url key of [aws] (or variable of the environment) a service has. */
@@ -28,8 +29,11 @@ struct config_table {
 	enum key_format key_format;
 	enum config_start start;
 	bool enable_stream; /* turn the stream on (NEW_AND_OLD_IMAGES) when it is off */
-	int64_t rpo_ms;	    /* of [daemon] unless overridden */
-	int line;	    /* of its section, for messages */
+	enum config_baseline baseline;
+	unsigned baseline_rate;	    /* read units a second; 0: a share of the table's capacity */
+	unsigned baseline_segments; /* of its Scan, side by side */
+	int64_t rpo_ms;		    /* of [daemon] unless overridden */
+	int line;		    /* of its section, for messages */
 };
 
 struct config {

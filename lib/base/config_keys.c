@@ -214,12 +214,14 @@ static int parse_attribute(const struct config_key *k, const char *value, void *
 static const char *const log_levels[] = {"error", "warn", "info", "debug", NULL};
 static const char *const key_formats[] = {"path", "md5", "sha256", "plain", NULL};
 static const char *const addressings[] = {"auto", "path", "virtual", NULL};
+static const char *const baselines[] = {"auto", "off", NULL};
 static const char *const starts_at[] = {"trim_horizon", "latest", NULL};
 
 /* parse_choice stores an unsigned. */
 _Static_assert(sizeof(enum log_level) == sizeof(unsigned) && sizeof(enum key_format) == sizeof(unsigned) &&
 		       sizeof(enum config_addressing) == sizeof(unsigned) &&
-		       sizeof(enum config_start) == sizeof(unsigned),
+		       sizeof(enum config_start) == sizeof(unsigned) &&
+		       sizeof(enum config_baseline) == sizeof(unsigned),
 	       "enums have the size of unsigned");
 
 const char config_allowed_url[] = "http://HOST[:PORT] or https://HOST[:PORT], without a path";
@@ -280,6 +282,11 @@ const struct config_key config_keys[] = {
 
 	{TABLE(start), .name = "start", CHOICE(starts_at, "trim_horizon or latest")},
 	{TABLE(enable_stream), .name = "enable_stream", .parse = parse_yes_no, .allowed = "yes or no"},
+	{TABLE(baseline), .name = "baseline", CHOICE(baselines, "auto or off")},
+	{TABLE(baseline_rate), .name = "baseline_rate", .parse = parse_count, .min = 0, .max = 10000000,
+	 .allowed = "0 to 10000000 read units a second; 0 is a share of the table's capacity"},
+	{TABLE(baseline_segments), .name = "baseline_segments", .parse = parse_count, .min = 1, .max = 64,
+	 .allowed = "1 to 64"},
 	{TABLE(prefix), .name = "prefix", .parse = parse_prefix, .allowed = allowed_prefix},
 	{TABLE(key_format), .name = "key_format", CHOICE(key_formats, allowed_format)},
 	{TABLE(tenant_attribute), .name = "tenant_attribute", .parse = parse_attribute, .allowed = allowed_attribute},

@@ -5,6 +5,7 @@
 #include "base/config_draft.h"
 #include "base/config_file.h"
 
+#define BASELINE_SEGMENTS 4
 #define TABLE_MEMORY_BYTES (UINT64_C(2) << 20)
 
 /* --- what the file leaves open --- */
@@ -125,6 +126,8 @@ static bool has_key(uint64_t keys, const char *name)
 
 static int inherit(const struct config_draft *d, struct config_table *t, uint64_t keys, struct err *e)
 {
+	if (!has_key(keys, "baseline_segments"))
+		t->baseline_segments = BASELINE_SEGMENTS;
 	if (!has_key(keys, "key_format"))
 		t->key_format = d->defaults.key_format;
 	if (!has_key(keys, "rpo"))

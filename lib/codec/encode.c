@@ -18,6 +18,28 @@ size_t encode_hex(char *out, const void *bytes, size_t len)
 	return 2 * len;
 }
 
+static int hex_value(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+bool encode_hex_decode(uint8_t *out, const char *text, size_t len)
+{
+	bool good = len % 2 == 0;
+
+	for (size_t i = 0; i < len && good; i++)
+		good = hex_value(text[i]) >= 0;
+	for (size_t i = 0; i < len && good; i += 2)
+		out[i / 2] = (uint8_t)(hex_value(text[i]) << 4 | hex_value(text[i + 1]));
+	return good;
+}
+
 /* Whole groups of three bytes and an unpadded rest. */
 static size_t base64_unpadded(char *out, const uint8_t *in, size_t len, const char *alphabet)
 {
@@ -130,17 +152,6 @@ size_t encode_percent(char *out, const char *bytes, size_t len, const char *keep
 		}
 	}
 	return (size_t)(o - out);
-}
-
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 bool encode_percent_decode(char *out, size_t *out_len, const char *text, size_t len, bool plus_is_blank)

@@ -12,6 +12,9 @@
 /* Lower-case hex: 2 * len bytes. */
 size_t encode_hex(char *out, const void *bytes, size_t len);
 
+/* The reverse, either case: `len` digits, an even number, to len / 2 bytes. False, with `out` as it was, for anything else. */
+bool encode_hex_decode(uint8_t *out, const char *text, size_t len);
+
 static inline size_t encode_base64_size(size_t len)
 {
 	return (len + 2) / 3 * 4;

@@ -46,6 +46,9 @@ static void test_least_file_has_the_defaults(void **state)
 	assert_int_equal(c->tables[0].key_format, KEY_FORMAT_PATH);
 	assert_int_equal(c->tables[0].start, CONFIG_START_TRIM_HORIZON);
 	assert_false(c->tables[0].enable_stream);
+	assert_int_equal(c->tables[0].baseline, CONFIG_BASELINE_AUTO);
+	assert_int_equal(c->tables[0].baseline_rate, 0);
+	assert_int_equal(c->tables[0].baseline_segments, 4);
 	assert_int_equal(c->tables[0].rpo_ms, 1800000);
 	assert_int_equal(c->tables[0].line, 3);
 	char *data = config_data_path(&c->tables[0]), *meta = config_meta_path(&c->tables[0]);
@@ -351,6 +354,9 @@ static void test_shipped_file(void **state)
 	assert_int_equal(all->tables[0].key_format, least->tables[0].key_format);
 	assert_int_equal(all->tables[0].start, least->tables[0].start);
 	assert_int_equal(all->tables[0].enable_stream, least->tables[0].enable_stream);
+	assert_int_equal(all->tables[0].baseline, least->tables[0].baseline);
+	assert_int_equal(all->tables[0].baseline_rate, least->tables[0].baseline_rate);
+	assert_int_equal(all->tables[0].baseline_segments, least->tables[0].baseline_segments);
 	assert_int_equal(all->tables[0].rpo_ms, least->tables[0].rpo_ms);
 	config_free(all);
 	config_free(least);

@@ -134,9 +134,10 @@ static void test_keys(void **state)
 	config_fixture_refuse(
 		"[s3]\nflavour = x\n",
 		"c:2: [s3] flavour: unknown key; allowed are bucket, prefix, key_format, tenant_attribute, addressing");
-	config_fixture_refuse("[table \"orders\"]\nflavour = x\n",
-			      "c:2: [table \"orders\"] flavour: unknown key; allowed are start, "
-			      "enable_stream, prefix, key_format, tenant_attribute, rpo");
+	config_fixture_refuse(
+		"[table \"orders\"]\nflavour = x\n",
+		"c:2: [table \"orders\"] flavour: unknown key; allowed are start, "
+		"enable_stream, baseline, baseline_rate, baseline_segments, prefix, key_format, tenant_attribute, rpo");
 	config_fixture_refuse("[daemon]\nWorkers = 7\n", "c:2: [daemon] Workers: unknown key; did you mean workers?");
 	config_fixture_refuse("[daemon]\nworkers = 7\n\nworkers = 7\n",
 			      "c:4: [daemon] workers: is there twice, first on line 2; once is allowed");
