@@ -236,6 +236,7 @@ static void stop_tables(struct daemon *d)
 		uv_timer_stop(&t->discovery.timer);
 		if (t->op.busy)
 			aws_op_cancel(&t->op);
+		table_schema_stop(t);
 		TAILQ_FOREACH (st, &t->streams, link)
 			TAILQ_FOREACH (s, &st->shards, link)
 				shard_stop(s);
@@ -336,7 +337,7 @@ static int init_parts(struct daemon *d, struct process *process, struct err *e)
 	if (rc < 0)
 		return rc;
 	rc = aws_init(&d->aws, &d->loop, d->conf,
-		      d->conf->workers + readers + baseline_connections(d->conf) + 2 * d->conf->ntables + 4, e);
+		      d->conf->workers + readers + baseline_connections(d->conf) + 3 * d->conf->ntables + 4, e);
 	if (rc < 0)
 		return rc;
 	d->canon = canon_new(ITEM_BYTES_MAX);

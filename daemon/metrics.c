@@ -289,6 +289,8 @@ static const char *service_name(enum aws_operation op)
 		return "streams";
 	case CONFIG_STS:
 		return "sts";
+	case CONFIG_SCALING:
+		return "application-autoscaling";
 	case CONFIG_SERVICES:
 		break;
 	}

@@ -62,7 +62,6 @@ int table_init(struct table *t, struct daemon *d, const struct config_table *con
 	TAILQ_INIT(&t->streams);
 	lane_group_init(&t->lanes);
 	reader_queue_init(&t->reads, t, share_bytes);
-	buf_init(&t->scratch, CONTROL_BODY_MAX);
 	t->baseline = baseline_new(t);
 	if (t->baseline == NULL)
 		return err_set(e, ERR_SYSTEM, "out of memory");
@@ -72,6 +71,8 @@ int table_init(struct table *t, struct daemon *d, const struct config_table *con
 	int rc = aws_op_init(&t->op, &d->aws, CONTROL_BODY_MAX, e);
 	if (rc == 0)
 		rc = make_names(t, e);
+	if (rc == 0)
+		rc = table_schema_init(t, e);
 	if (rc == 0)
 		rc = table_save_init(t, e);
 	if (rc == 0)
@@ -89,6 +90,7 @@ void table_close(struct table *t)
 	t->active = NULL;
 	baseline_close(t->baseline);
 	aws_op_fini(&t->op, NULL);
+	aws_op_fini(&t->json.op, NULL);
 	uv_close((uv_handle_t *)&t->check_timer, NULL);
 	table_discover_stop(t);
 	table_save_close(t);
@@ -108,8 +110,7 @@ void table_fini(struct table *t)
 	position_free(t->restored);
 	table_description_fini(&t->about);
 	table_description_fini(&t->fresh);
-	json_decref(t->ttl);
-	buf_fini(&t->scratch);
+	table_schema_fini(t);
 	free(t->key);
 	free(t->data_path);
 	free(t->meta_path);

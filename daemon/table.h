@@ -6,8 +6,8 @@
  *        | v
  *      refused                      an operator must do something; looked at again every minute
  *
- * Files: table.c (its parts), table_check.c (start-up checks), table_discover.c (streams and shards), table_save.c
- * (checkpoint and watermark), table_gap.c (holes in the history), table_view.c (what is shown).
+ * Files: table.c (its parts), table_check.c (start-up checks), table_discover.c (streams and shards), table_schema.c
+ * (table.json), table_save.c (checkpoint and watermark), table_gap.c (holes in the history), table_view.c (what is shown).
  */
 #ifndef DDB_TABLE_H
 #define DDB_TABLE_H
@@ -56,6 +56,29 @@ struct table_discovery {
 	uv_timer_t timer;
 };
 
+/* What is asked for table.json beside DescribeTable. */
+enum table_setting { TABLE_TTL, TABLE_TAGS, TABLE_SCALING, TABLE_SETTINGS };
+
+/* What table_schema.c is doing. */
+struct table_schema {
+	struct aws_op op;
+	char *key;	 /* of table.json */
+	json_t *written; /* as it is in the bucket; NULL: it is not there, or damaged, or was not looked at */
+	json_t *being_put;
+	struct buf body; /* of that */
+	struct s3_head head;
+	json_t *ttl, *tags, *targets, *policies; /* as of the last answers; NULL: there was none */
+	json_t *fresh, *fresh_targets;		 /* being read */
+	json_t *resources;			 /* names of the table and its indexes, for auto scaling */
+	size_t resource;			 /* which of them is asked about */
+	struct json_page page;
+	bool looked, busy;
+	bool said[TABLE_SETTINGS]; /* that it cannot be read */
+	bool said_put;		   /* that it cannot be written */
+	int64_t due_mono_ms;	   /* these settings are asked for again */
+	void (*next)(struct table *t, int rc);
+};
+
 struct table_saving {
 	struct checkpoint_saver saver;
 	char *checkpoint_path;
@@ -92,10 +115,9 @@ struct table {
 	uint64_t salt;
 	struct table_description about; /* as of the last DescribeTable that worked */
 	struct table_description fresh; /* being described */
-	json_t *ttl;
-	struct aws_op op;   /* of checks and discovery */
-	struct buf scratch; /* body of table.json */
-	char *key;	    /* S3 key of the request in flight */
+	struct table_schema json;
+	struct aws_op op; /* of checks and discovery */
+	char *key;	  /* S3 key of the request in flight */
 	struct s3_head head;
 	uv_timer_t check_timer;
 	struct table_discovery discovery;
@@ -145,6 +167,15 @@ void table_discover(struct table *t);
 void table_sweep_soon(struct table *t);
 void table_discover_stop(struct table *t);
 void table_discover_fini(struct table *t);
+
+/* table_schema.c: table.json of the bucket follows what the table is. */
+int table_schema_init(struct table *t, struct err *e);
+/* At start: `next` follows when table.json is right, with the error of the bucket (in json.op.err), or -ERR_CANCELLED. */
+void table_schema_look(struct table *t, void (*next)(struct table *t, int rc));
+/* DescribeTable answered again. What comes of it holds nobody up. */
+void table_schema_described(struct table *t);
+void table_schema_stop(struct table *t);
+void table_schema_fini(struct table *t);
 
 /* table_save.c */
 int table_save_init(struct table *t, struct err *e);

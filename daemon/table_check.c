@@ -1,7 +1,7 @@
 /*
  * The start-up checks of one table, one request after another on the table's op:
  *
- *     DescribeTable -> (UpdateTable) -> watermark.json -> DescribeTimeToLive -> table.json -> ready
+ *     DescribeTable -> (UpdateTable) -> watermark.json -> table.json (table_schema.c) -> ready
  *
  * What may pass by itself (network, throttling) is tried again; what only an operator can mend refuses the table, and is looked at
  * again every minute, while other tables go on.
@@ -13,8 +13,6 @@
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/log.h"
-#include "codec/digest.h"
-#include "codec/encode.h"
 #include "daemon.h"
 #include "table.h"
 
@@ -25,8 +23,7 @@
 
 static void describe(struct table *t);
 static void fetch_watermark(struct table *t);
-static void describe_ttl(struct table *t);
-static void head_table_json(struct table *t);
+static void on_table_json(struct table *t, int rc);
 static void passed(struct table *t);
 
 static void on_check_timer(uv_timer_t *timer)
@@ -267,7 +264,7 @@ static void on_watermark(struct aws_op *op, int rc, void *arg)
 		return;
 	}
 	if (!t->head.exists) {
-		describe_ttl(t);
+		table_schema_look(t, on_table_json);
 		return;
 	}
 	struct position *p = NULL;
@@ -293,7 +290,7 @@ static void on_watermark(struct aws_op *op, int rc, void *arg)
 	} else {
 		adopt_watermark(t, p);
 	}
-	describe_ttl(t);
+	table_schema_look(t, on_table_json);
 }
 
 static void fetch_watermark(struct table *t)
@@ -301,84 +298,12 @@ static void fetch_watermark(struct table *t)
 	s3_get(&t->op, span_of(t->saving.watermark_key), (struct span){0}, &t->head, on_watermark, t);
 }
 
-static void on_ttl(struct aws_op *op, int rc, void *arg)
-{
-	struct table *t = arg;
-	/* Only a restore wants it: without the permission the backup is complete all the same. */
-	if (rc < 0 && op->err.class != ERR_DENIED && op->err.class != ERR_INVALID) {
-		failed(t, &op->err);
-		return;
-	}
-	if (rc < 0)
-		log_warn("time to live cannot be read, so table.json will not have it", LOG_S("table", t->conf->name),
-			 LOG_E(&op->err));
-	head_table_json(t);
-}
-
-static void describe_ttl(struct table *t)
-{
-	json_decref(t->ttl);
-	t->ttl = NULL;
-	table_describe_ttl(&t->op, t->conf->name, &t->ttl, on_ttl, t);
-}
-
-/* What changes by itself says nothing about how to make the table again, and would give a version a start. */
-static void make_table_json(struct table *t)
-{
-	json_t *table = json_deep_copy(t->about.json), *o = json_object();
-	json_object_del(table, "ItemCount");
-	json_object_del(table, "TableSizeBytes");
-	json_object_del(table, "TableStatus");
-	json_object_set_new(o, "Table", table);
-	if (t->ttl != NULL)
-		json_object_set(o, "TimeToLiveDescription", t->ttl);
-	char *text = json_dumps(o, JSON_INDENT(1) | JSON_SORT_KEYS);
-	buf_reset(&t->scratch);
-	if (text != NULL)
-		buf_append_str(&t->scratch, text);
-	free(text);
-	json_decref(o);
-}
-
-static void on_table_json(struct aws_op *op, int rc, void *arg)
+static void on_table_json(struct table *t, int rc)
 {
 	if (rc < 0)
-		failed(arg, &op->err);
+		failed(t, &t->json.op.err);
 	else
-		passed(arg);
-}
-
-static void on_table_json_head(struct aws_op *op, int rc, void *arg)
-{
-	struct table *t = arg;
-	uint8_t digest[DIGEST_MD5_SIZE];
-	char hex[2 * DIGEST_MD5_SIZE + 1] = "";
-	if (rc < 0) {
-		failed(t, &op->err);
-		return;
-	}
-	make_table_json(t);
-	digest_md5(digest, buf_str(&t->scratch), t->scratch.len);
-	encode_hex(hex, digest, sizeof(digest));
-	if (t->head.exists && strcmp(t->head.etag, hex) == 0) {
 		passed(t);
-		return;
-	}
-	const struct s3_put put = {.key = span_of(t->key), .body = {buf_str(&t->scratch), t->scratch.len}};
-	s3_put(&t->op, &put, on_table_json, t);
-}
-
-static void head_table_json(struct table *t)
-{
-	free(t->key);
-	t->key = table_meta_key(t, "table.json");
-	if (t->key == NULL) {
-		struct err e;
-		err_set(&e, ERR_SYSTEM, "out of memory");
-		failed(t, &e);
-		return;
-	}
-	s3_head(&t->op, span_of(t->key), (struct span){0}, &t->head, on_table_json_head, t);
 }
 
 static void passed(struct table *t)
@@ -386,7 +311,6 @@ static void passed(struct table *t)
 	t->problem.class = ERR_NONE;
 	t->check_failures = 0;
 	t->state = VIEW_TABLE_RUNNING;
-	buf_trim(&t->scratch, 0);
 	log_info("table is ready", LOG_S("table", t->conf->name), LOG_S("stream", t->about.stream_label),
 		 LOG_S("path", t->data_path));
 	table_discover(t);

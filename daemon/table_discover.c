@@ -343,6 +343,7 @@ static void on_table(struct aws_op *op, int rc, void *arg)
 		return;
 	}
 	table_described(t);
+	table_schema_described(t);
 	if (take_newest(t) < 0) {
 		no_memory(t);
 		return;

@@ -32,6 +32,8 @@ static const struct {
 	[AWS_TABLE_CREATE] = {"CreateTable", CONFIG_DYNAMODB},
 	[AWS_TABLE_DELETE] = {"DeleteTable", CONFIG_DYNAMODB},
 	[AWS_TABLE_SET_TTL] = {"UpdateTimeToLive", CONFIG_DYNAMODB},
+	[AWS_TABLE_LIST_TAGS] = {"ListTagsOfResource", CONFIG_DYNAMODB},
+	[AWS_TABLE_TAG] = {"TagResource", CONFIG_DYNAMODB},
 	[AWS_ITEMS_BATCH_WRITE] = {"BatchWriteItem", CONFIG_DYNAMODB},
 	[AWS_ITEMS_PUT] = {"PutItem", CONFIG_DYNAMODB},
 	[AWS_ITEMS_DELETE] = {"DeleteItem", CONFIG_DYNAMODB},
@@ -41,6 +43,10 @@ static const struct {
 	[AWS_IMPORT_TABLE] = {"ImportTable", CONFIG_DYNAMODB},
 	[AWS_IMPORT_DESCRIBE] = {"DescribeImport", CONFIG_DYNAMODB},
 	[AWS_STS_GET_CALLER] = {"GetCallerIdentity", CONFIG_STS},
+	[AWS_SCALING_TARGETS] = {"DescribeScalableTargets", CONFIG_SCALING},
+	[AWS_SCALING_POLICIES] = {"DescribeScalingPolicies", CONFIG_SCALING},
+	[AWS_SCALING_REGISTER] = {"RegisterScalableTarget", CONFIG_SCALING},
+	[AWS_SCALING_PUT_POLICY] = {"PutScalingPolicy", CONFIG_SCALING},
 };
 
 const char *aws_operation_name(enum aws_operation op)
@@ -80,6 +86,7 @@ static int init_region(struct aws *a, const struct config *c, struct err *e)
 
 static int init_endpoints(struct aws *a, const struct config *c, struct err *e)
 {
+	a->has_scaling = c->endpoints[CONFIG_SCALING] != NULL || c->endpoints[CONFIG_DYNAMODB] == NULL;
 	for (int s = 0; s < CONFIG_SERVICES; s++) {
 		const char *url = c->endpoints[s];
 

@@ -43,6 +43,8 @@ enum aws_operation {
 	AWS_TABLE_CREATE,
 	AWS_TABLE_DELETE,
 	AWS_TABLE_SET_TTL,
+	AWS_TABLE_LIST_TAGS,
+	AWS_TABLE_TAG,
 	AWS_ITEMS_BATCH_WRITE,
 	AWS_ITEMS_PUT,
 	AWS_ITEMS_DELETE,
@@ -52,6 +54,10 @@ enum aws_operation {
 	AWS_IMPORT_TABLE,
 	AWS_IMPORT_DESCRIBE,
 	AWS_STS_GET_CALLER,
+	AWS_SCALING_TARGETS,
+	AWS_SCALING_POLICIES,
+	AWS_SCALING_REGISTER,
+	AWS_SCALING_PUT_POLICY,
 	AWS_OPERATIONS
 };
 
@@ -80,6 +86,8 @@ struct aws {
 	char *endpoint[CONFIG_SERVICES]; /* "https://dynamodb.eu-west-1.amazonaws.com", no slash at the end */
 	struct aws_bucket bucket;	 /* of the configuration */
 	bool path_style;		 /* S3 addressing of every bucket, whatever its name */
+	/* There is somebody to ask: beside a DynamoDB of another maker there is nobody, unless the configuration names somebody. */
+	bool has_scaling;
 	struct sigv4_key keys[CONFIG_SERVICES];
 	aws_observe_fn *observe; /* may be NULL */
 	void *observe_arg;

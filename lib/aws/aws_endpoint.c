@@ -16,6 +16,7 @@ const char *aws_endpoint_service(enum config_service s)
 		[CONFIG_DYNAMODB] = "DynamoDB",
 		[CONFIG_STREAMS] = "DynamoDB Streams",
 		[CONFIG_STS] = "STS",
+		[CONFIG_SCALING] = "Application Auto Scaling",
 	};
 	return names[s];
 }
@@ -27,6 +28,7 @@ const char *aws_endpoint_signing_name(enum config_service s)
 		[CONFIG_DYNAMODB] = "dynamodb",
 		[CONFIG_STREAMS] = "dynamodb",
 		[CONFIG_STS] = "sts",
+		[CONFIG_SCALING] = "application-autoscaling",
 	};
 	return names[s];
 }
@@ -38,6 +40,7 @@ char *aws_endpoint_default(enum config_service s, const char *region)
 		[CONFIG_DYNAMODB] = "dynamodb",
 		[CONFIG_STREAMS] = "streams.dynamodb",
 		[CONFIG_STS] = "sts",
+		[CONFIG_SCALING] = "application-autoscaling",
 	};
 	const char *suffix = strncmp(region, "cn-", 3) == 0 ? ".cn" : "";
 	char *origin;

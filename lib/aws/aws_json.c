@@ -16,14 +16,20 @@ static void keep(struct aws_op *op, int rc)
 void aws_json_begin(struct aws_op *op, enum aws_operation what, aws_done_fn *done, void *arg)
 {
 	enum config_service service = aws_operation_service(what);
-	const char *api = service == CONFIG_STREAMS ? "DynamoDBStreams_20120810" : "DynamoDB_20120810";
+	static const char *const apis[CONFIG_SERVICES] = {
+		[CONFIG_DYNAMODB] = "DynamoDB_20120810",
+		[CONFIG_STREAMS] = "DynamoDBStreams_20120810",
+		[CONFIG_SCALING] = "AnyScaleFrontendService",
+	};
 	char target[64];
-	int n = snprintf(target, sizeof(target), "%s.%s", api, aws_operation_name(what));
+	int n = snprintf(target, sizeof(target), "%s.%s", apis[service], aws_operation_name(what));
 
 	aws_op_begin(op, what, done, arg);
 	aws_op_origin(op, op->aws->endpoint[service]);
 	aws_op_path(op, (struct span){NULL, 0});
-	aws_op_header(op, "content-type", SPAN_LIT("application/x-amz-json-1.0"));
+	aws_op_header(op, "content-type",
+		      service == CONFIG_SCALING ? SPAN_LIT("application/x-amz-json-1.1")
+						: SPAN_LIT("application/x-amz-json-1.0"));
 	aws_op_header(op, "x-amz-target", (struct span){target, (size_t)n});
 }
 
@@ -181,4 +187,20 @@ char *aws_json_strdup(struct aws_op *op, const json_t *parent, const char *where
 	if (s && !copy)
 		aws_op_fail(op, ERR_SYSTEM, "out of memory");
 	return copy;
+}
+
+int aws_json_parse_page(struct aws_op *op, const char *name)
+{
+	json_t *root = aws_json_load(op);
+	const json_t *list = aws_json_array(op, root, "", name, true);
+	struct json_page page = {.next_token = aws_json_strdup(op, root, "", "NextToken", false)};
+
+	if (op->rc == 0 && list != NULL) {
+		page.list = json_incref(json_object_get(root, name));
+		*(struct json_page *)op->result = page;
+	} else {
+		json_page_fini(&page);
+	}
+	json_decref(root);
+	return op->rc;
 }

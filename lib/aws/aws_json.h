@@ -1,6 +1,6 @@
 /*
- * aws_json: the JSON protocol of DynamoDB and DynamoDB Streams (Amazon DynamoDB Developer Guide, "DynamoDB low-level
- * API"): POST / with the operation in X-Amz-Target. Private to lib/aws.
+ * aws_json: the JSON protocol of DynamoDB, DynamoDB Streams and Application Auto Scaling (Amazon DynamoDB Developer Guide,
+ * "DynamoDB low-level API"; Application Auto Scaling API Reference, "Making API requests"): POST / with the operation in X-Amz-Target. Private to lib/aws.
  *
  * Reading goes like building: the first failure stays in op->rc and op->err and later calls do nothing, so that a
  * parser is a straight line that ends with `return op->rc`. Failures are -ERR_CORRUPT and name the member.
@@ -12,6 +12,7 @@
 #include <stdbool.h>
 
 #include "aws/aws_op.h"
+#include "aws/json_page.h"
 
 void aws_json_begin(struct aws_op *op, enum aws_operation what, aws_done_fn *done, void *arg);
 /* Adds "name":"value", escaped. */
@@ -46,5 +47,8 @@ const char *aws_json_string(struct aws_op *op, const json_t *parent, const char 
 			    bool required);
 /* The same, malloc'd. */
 char *aws_json_strdup(struct aws_op *op, const json_t *parent, const char *where, const char *name, bool required);
+
+/* For aws_op.parse: the answer's array `name`, which must be there, and its NextToken, into the json_page in op->result. */
+int aws_json_parse_page(struct aws_op *op, const char *name);
 
 #endif

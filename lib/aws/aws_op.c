@@ -314,7 +314,7 @@ static bool answer_is_json(const struct aws_op *op)
 {
 	enum config_service s = aws_operation_service(op->what);
 
-	return s == CONFIG_DYNAMODB || s == CONFIG_STREAMS;
+	return s == CONFIG_DYNAMODB || s == CONFIG_STREAMS || s == CONFIG_SCALING;
 }
 
 /* DynamoDB's checksum covers the bytes on the wire, which are the body's since nothing compressed was asked for. */

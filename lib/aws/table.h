@@ -6,6 +6,7 @@
 #include <stdbool.h>
 
 #include "aws/aws.h"
+#include "aws/json_page.h"
 #include "aws/streams.h"
 #include "base/span.h"
 
@@ -34,5 +35,11 @@ void table_create(struct aws_op *op, const char *table, struct span request, aws
 void table_delete(struct aws_op *op, const char *table, aws_done_fn *done, void *arg);
 /* UpdateTimeToLive: on, by this attribute. */
 void table_set_ttl(struct aws_op *op, const char *table, const char *attribute, aws_done_fn *done, void *arg);
+
+/* ListTagsOfResource: a page of {"Key","Value"}; `token` NULL: the first. json_page_fini on success. */
+void table_list_tags(struct aws_op *op, const char *table, const char *arn, const char *token, struct json_page *out,
+		     aws_done_fn *done, void *arg);
+/* TagResource: adds these tags, a JSON array. */
+void table_tag(struct aws_op *op, const char *table, const char *arn, const char *tags, aws_done_fn *done, void *arg);
 
 #endif

@@ -20,7 +20,7 @@ enum config_baseline { CONFIG_BASELINE_AUTO, CONFIG_BASELINE_OFF };
 enum config_addressing { CONFIG_ADDRESSING_AUTO, CONFIG_ADDRESSING_PATH, CONFIG_ADDRESSING_VIRTUAL };
 
 /* Which endpoint_url key of [aws] (or variable of the environment) a service has. */
-enum config_service { CONFIG_S3, CONFIG_DYNAMODB, CONFIG_STREAMS, CONFIG_STS, CONFIG_SERVICES };
+enum config_service { CONFIG_S3, CONFIG_DYNAMODB, CONFIG_STREAMS, CONFIG_STS, CONFIG_SCALING, CONFIG_SERVICES };
 
 struct config_table {
 	char *name;		/* DynamoDB table name */
@@ -49,6 +49,7 @@ struct config {
 	int64_t checkpoint_interval_ms;
 	int64_t watermark_interval_ms;
 	int64_t discovery_interval_ms;
+	int64_t settings_interval_ms;
 	int64_t poll_interval_ms; /* between polls of an idle shard */
 	int64_t stop_timeout_ms;  /* to drain after SIGTERM */
 	int64_t rpo_ms;

@@ -257,6 +257,7 @@ const struct config_key config_keys[] = {
 	{DAEMON(checkpoint_interval_ms), .name = "checkpoint_interval", DURATION(100, MINUTE, "100ms to 1m")},
 	{DAEMON(watermark_interval_ms), .name = "watermark_interval", DURATION(SECOND, 30 * MINUTE, "1s to 30m")},
 	{DAEMON(discovery_interval_ms), .name = "discovery_interval", DURATION(SECOND, 10 * MINUTE, "1s to 10m")},
+	{DAEMON(settings_interval_ms), .name = "settings_interval", DURATION(SECOND, 24 * HOUR, "1s to 24h")},
 	{DAEMON(poll_interval_ms), .name = "poll_interval", DURATION(250, 10 * SECOND, "250ms to 10s")},
 	{DAEMON(stop_timeout_ms), .name = "stop_timeout", DURATION(SECOND, 10 * MINUTE, "1s to 10m")},
 	{DAEMON(rpo_ms), .name = "rpo", DURATION(MINUTE, 24 * HOUR, "1m to 24h")},
@@ -269,6 +270,7 @@ const struct config_key config_keys[] = {
 	{AWS(endpoints[CONFIG_DYNAMODB]), .name = "endpoint_url_dynamodb", URL},
 	{AWS(endpoints[CONFIG_STREAMS]), .name = "endpoint_url_dynamodb_streams", URL},
 	{AWS(endpoints[CONFIG_STS]), .name = "endpoint_url_sts", URL},
+	{AWS(endpoints[CONFIG_SCALING]), .name = "endpoint_url_application_auto_scaling", URL},
 	{AWS(imds_endpoint), .name = "imds_endpoint", URL},
 	{AWS(ca_bundle), .name = "ca_bundle", .parse = config_parse_directory, .allowed = config_allowed_directory},
 

@@ -60,6 +60,7 @@ static int resolve_endpoints(struct config_draft *d, struct err *e)
 		[CONFIG_DYNAMODB] = "AWS_ENDPOINT_URL_DYNAMODB",
 		[CONFIG_STREAMS] = "AWS_ENDPOINT_URL_DYNAMODB_STREAMS",
 		[CONFIG_STS] = "AWS_ENDPOINT_URL_STS",
+		[CONFIG_SCALING] = "AWS_ENDPOINT_URL_APPLICATION_AUTO_SCALING",
 	};
 	const char *ignore = environment("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS");
 	const bool ignored = ignore && strcasecmp(ignore, "true") == 0;

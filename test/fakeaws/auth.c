@@ -236,7 +236,8 @@ static enum auth_verdict check_key(const struct identity_key *k, const struct vc
 static enum auth_verdict check_scope(const struct claim *c, const struct vclock *clock, const struct request *r,
 				     const char *amz_date, const char **why)
 {
-	const char *service = r->service == SERVICE_S3 ? "s3" : r->service == SERVICE_STS ? "sts" : "dynamodb";
+	bool is_own = r->service == SERVICE_S3 || r->service == SERVICE_STS || r->service == SERVICE_SCALING;
+	const char *service = is_own ? service_name(r->service) : "dynamodb";
 	int64_t signed_ms, now_ms = clock->virtual_auth ? vclock_of_ms(clock, r->service) : clock_wall_ms();
 
 	*why = "AWS authentication requires a valid Date or x-amz-date header";

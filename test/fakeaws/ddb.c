@@ -10,6 +10,7 @@
 
 #define TARGET_DYNAMODB "DynamoDB_20120810."
 #define TARGET_STREAMS "DynamoDBStreams_20120810."
+#define TARGET_SCALING "AnyScaleFrontendService."
 
 struct operation {
 	enum service service;
@@ -40,6 +41,12 @@ static const struct operation operations[] = {
 	{SERVICE_STREAMS, "DescribeStream", streams_describe},
 	{SERVICE_STREAMS, "GetShardIterator", streams_iterator},
 	{SERVICE_STREAMS, "GetRecords", streams_records},
+	{SERVICE_SCALING, "RegisterScalableTarget", scaling_register},
+	{SERVICE_SCALING, "DeregisterScalableTarget", scaling_deregister},
+	{SERVICE_SCALING, "DescribeScalableTargets", scaling_describe_targets},
+	{SERVICE_SCALING, "PutScalingPolicy", scaling_put_policy},
+	{SERVICE_SCALING, "DeleteScalingPolicy", scaling_delete_policy},
+	{SERVICE_SCALING, "DescribeScalingPolicies", scaling_describe_policies},
 };
 
 const char *ddb_text(const struct request *r, const char *name)
@@ -78,6 +85,13 @@ static void table_of_arn(char *out, size_t size, const char *arn)
 		snprintf(out, size, "%.*s", (int)strcspn(at + 7, "/"), at + 7);
 }
 
+/* "table/NAME", "table/NAME/index/INDEX" */
+static void table_of_resource(char *out, size_t size, const char *resource)
+{
+	if (resource && strncmp(resource, "table/", 6) == 0)
+		snprintf(out, size, "%.*s", (int)strcspn(resource + 6, "/"), resource + 6);
+}
+
 static void identify_item(struct request *r)
 {
 	const json_t *item = json_object_get(r->json, "Item");
@@ -101,6 +115,9 @@ static void identify_table(struct request *r)
 	static const char *const arns[] = {"StreamArn", "ResourceArn", "ImportArn"};
 
 	copy(r->table, sizeof(r->table), batch ? batch : imported ? imported : ddb_text(r, "TableName"));
+	table_of_resource(r->table, sizeof(r->table), ddb_text(r, "ResourceId"));
+	table_of_resource(r->table, sizeof(r->table),
+			  json_string_value(json_array_get(json_object_get(r->json, "ResourceIds"), 0)));
 	for (size_t i = 0; i < sizeof(arns) / sizeof(arns[0]); i++)
 		table_of_arn(r->table, sizeof(r->table), ddb_text(r, arns[i]));
 }
@@ -112,6 +129,9 @@ void ddb_identify(struct fake *f, struct request *r, const char *target)
 	if (strncmp(target, TARGET_STREAMS, strlen(TARGET_STREAMS)) == 0) {
 		r->service = SERVICE_STREAMS;
 		copy(r->op, sizeof(r->op), target + strlen(TARGET_STREAMS));
+	} else if (strncmp(target, TARGET_SCALING, strlen(TARGET_SCALING)) == 0) {
+		r->service = SERVICE_SCALING;
+		copy(r->op, sizeof(r->op), target + strlen(TARGET_SCALING));
 	} else if (strncmp(target, TARGET_DYNAMODB, strlen(TARGET_DYNAMODB)) == 0) {
 		r->service = SERVICE_DYNAMODB;
 		copy(r->op, sizeof(r->op), target + strlen(TARGET_DYNAMODB));
@@ -195,7 +215,7 @@ void ddb_answer(struct fake *f, struct request *r, struct reply *a)
 	struct table *t = model_table(f, r->table);
 	const struct options *o = t ? &t->options : &f->defaults;
 
-	a->wants_crc = true;
+	a->wants_crc = r->service != SERVICE_SCALING;
 	a->crc = o->crc;
 	a->gzip = o->gzip;
 	if (!json_is_object(r->json)) {

@@ -1,5 +1,6 @@
 /*
- * ddb: DynamoDB and DynamoDB Streams, JSON protocol (Amazon DynamoDB API Reference). Handlers get the request's JSON
+ * ddb: DynamoDB and DynamoDB Streams, JSON protocol (Amazon DynamoDB API Reference), and Application Auto Scaling, which
+ * speaks the same. Handlers get the request's JSON
  * object and fill a reply; errors through ddb_error.
  */
 #ifndef FAKEAWS_DDB_H
@@ -61,6 +62,9 @@ ddb_handler ddb_batch_write;
 ddb_handler ddb_scan, ddb_query;
 /* ddb_import.c */
 ddb_handler ddb_import_table, ddb_describe_import;
+/* scaling.c */
+ddb_handler scaling_register, scaling_deregister, scaling_describe_targets, scaling_put_policy, scaling_delete_policy,
+	scaling_describe_policies;
 /* streams.c */
 ddb_handler streams_list, streams_describe;
 /* streams_read.c */

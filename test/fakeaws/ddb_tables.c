@@ -159,7 +159,7 @@ void ddb_create_table(struct fake *f, struct request *r, struct reply *a)
 	ddb_json(a, json_pack("{s:o}", "TableDescription", describe(t, "CREATING")));
 }
 
-/* Of what UpdateTable can do it is the stream and the protection that are known here. */
+/* Of what UpdateTable can do it is the stream, the protection, the class and the table's own units that are known here. */
 static bool check_update(const struct request *r, struct reply *a)
 {
 	const char *name;
@@ -168,7 +168,8 @@ static bool check_update(const struct request *r, struct reply *a)
 	json_object_foreach(r->json, name, value)
 	{
 		if (strcmp(name, "TableName") != 0 && strcmp(name, "StreamSpecification") != 0 &&
-		    strcmp(name, "DeletionProtectionEnabled") != 0) {
+		    strcmp(name, "DeletionProtectionEnabled") != 0 && strcmp(name, "TableClass") != 0 &&
+		    strcmp(name, "ProvisionedThroughput") != 0) {
 			char *message = mem_printf("fakeaws does not know UpdateTable with %s", name);
 			ddb_error(a, "ValidationException", message);
 			free(message);
@@ -178,6 +179,17 @@ static bool check_update(const struct request *r, struct reply *a)
 	return true;
 }
 
+static void set_units(const struct fake *f, struct table *t, const json_t *units)
+{
+	json_t *told = json_object_get(t->description, "ProvisionedThroughput");
+	double now_s = (double)vclock_of_ms(&f->clock, SERVICE_DYNAMODB) / 1000;
+
+	if (!units)
+		return;
+	json_object_update(told, (json_t *)units);
+	json_object_set_new(told, "LastIncreaseDateTime", json_real(now_s));
+}
+
 void ddb_update_table(struct fake *f, struct request *r, struct reply *a)
 {
 	struct table *t = ddb_table(f, r, a);
@@ -185,6 +197,10 @@ void ddb_update_table(struct fake *f, struct request *r, struct reply *a)
 
 	if (!t || !ddb_settled_table(f, t, a) || !check_update(r, a) || !set_stream(f, t, r, a))
 		return;
+	set_units(f, t, json_object_get(r->json, "ProvisionedThroughput"));
+	if (*ddb_text(r, "TableClass"))
+		json_object_set_new(t->description, "TableClassSummary",
+				    json_pack("{s:s}", "TableClass", ddb_text(r, "TableClass")));
 	if (protection)
 		t->deletion_protected = json_is_true(protection);
 	ddb_json(a, json_pack("{s:o}", "TableDescription", describe(t, "UPDATING")));

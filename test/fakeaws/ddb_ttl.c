@@ -6,6 +6,8 @@
 #include "fake.h"
 #include "mem.h"
 
+#define TAGS_PAGE 10
+
 static bool is_changing(const struct fake *f, const struct table *t)
 {
 	int64_t age_ms = vclock_of_ms(&f->clock, SERVICE_DYNAMODB) - t->ttl_changed_ms;
@@ -84,9 +86,19 @@ static void remove_tag(struct table *t, const char *key)
 void ddb_list_tags(struct fake *f, struct request *r, struct reply *a)
 {
 	const struct table *t = tagged(f, r, a);
+	size_t from = (size_t)strtoul(ddb_text(r, "NextToken"), NULL, 10), n;
+	json_t *page, *out;
 
-	if (t)
-		ddb_json(a, json_pack("{s:o}", "Tags", t->tags ? json_incref(t->tags) : json_array()));
+	if (!t)
+		return;
+	page = json_array();
+	n = json_array_size(t->tags);
+	for (size_t i = from; i < n && i < from + TAGS_PAGE; i++)
+		json_array_append(page, json_array_get(t->tags, i));
+	out = json_pack("{s:o}", "Tags", page);
+	if (from + TAGS_PAGE < n)
+		json_object_set_new(out, "NextToken", json_sprintf("%zu", from + TAGS_PAGE));
+	ddb_json(a, out);
 }
 
 void ddb_tag(struct fake *f, struct request *r, struct reply *a)

@@ -24,7 +24,8 @@ struct fake {
 	size_t nstreams, streams_cap;
 	struct import **imports; /* see ddb_import.c */
 	size_t nimports, imports_cap;
-	struct options defaults; /* of tables that are made from now on */
+	json_t *scaling_targets, *scaling_policies; /* lists as they are told; NULL: none yet. See scaling.c */
+	struct options defaults;		    /* of tables that are made from now on */
 	struct s3 s3;
 	struct auth auth;
 	struct faults faults;

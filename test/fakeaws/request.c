@@ -27,7 +27,9 @@ void request_free(struct request *r)
 
 const char *service_name(enum service s)
 {
-	static const char *const names[SERVICES] = {"", "dynamodb", "streams", "s3", "sts", "imds", "control"};
+	static const char *const names[SERVICES] = {"",	    "dynamodb", "streams",
+						    "s3",   "sts",	"application-autoscaling",
+						    "imds", "control"};
 	return names[s];
 }
 

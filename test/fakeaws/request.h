@@ -17,10 +17,11 @@ enum service {
 	SERVICE_STREAMS,
 	SERVICE_S3,
 	SERVICE_STS,
+	SERVICE_SCALING,
 	SERVICE_IMDS,
 	SERVICE_CONTROL
 };
-#define SERVICES 7
+#define SERVICES 8
 
 struct request {
 	uint64_t id;

@@ -28,6 +28,7 @@ static void test_least_file_has_the_defaults(void **state)
 	assert_int_equal(c->checkpoint_interval_ms, 1000);
 	assert_int_equal(c->watermark_interval_ms, 60000);
 	assert_int_equal(c->discovery_interval_ms, 60000);
+	assert_int_equal(c->settings_interval_ms, 600000);
 	assert_int_equal(c->poll_interval_ms, 1000);
 	assert_int_equal(c->stop_timeout_ms, 30000);
 	assert_int_equal(c->rpo_ms, 1800000);
@@ -66,12 +67,14 @@ static void test_every_key(void **state)
 	struct config *c = config_fixture_load(
 		"[daemon]\nstate_dir = /srv/state\nlisten = [::1]:0\nlog_level = debug\nworkers = 1024\n"
 		"memory_limit = 1GiB\ncheckpoint_interval = 100ms\nwatermark_interval = 1m30s\n"
-		"discovery_interval = 1s\npoll_interval = 250ms\nstop_timeout = 10m\nrpo = 24h\n"
+		"discovery_interval = 1s\nsettings_interval = 24h\npoll_interval = 250ms\nstop_timeout = 10m\nrpo = "
+		"24h\n"
 		"[aws]\nregion = eu-central-1\nprofile = back up\nendpoint_url = http://127.0.0.1:8000\n"
 		"endpoint_url_s3 = https://s3.example:8443/\n"
 		"endpoint_url_dynamodb = http://d.example\n"
 		"endpoint_url_dynamodb_streams = http://[::1]:1\n"
 		"endpoint_url_sts = http://[fd00::1]\n"
+		"endpoint_url_application_auto_scaling = http://scale.example\n"
 		"imds_endpoint = http://127.0.0.1:1338/\nca_bundle = /etc/ssl/ca.pem\n"
 		"[table \"a.B_-9\"]\nstart = latest\nenable_stream = yes\nprefix = own/\nkey_format = plain\n"
 		"tenant_attribute = T\nrpo = 1m\n"
@@ -88,6 +91,7 @@ static void test_every_key(void **state)
 	assert_int_equal(c->checkpoint_interval_ms, 100);
 	assert_int_equal(c->watermark_interval_ms, 90000);
 	assert_int_equal(c->discovery_interval_ms, 1000);
+	assert_int_equal(c->settings_interval_ms, 86400000);
 	assert_int_equal(c->poll_interval_ms, 250);
 	assert_int_equal(c->stop_timeout_ms, 600000);
 	assert_int_equal(c->rpo_ms, 86400000);
@@ -97,6 +101,7 @@ static void test_every_key(void **state)
 	assert_string_equal(c->endpoints[CONFIG_DYNAMODB], "http://d.example");
 	assert_string_equal(c->endpoints[CONFIG_STREAMS], "http://[::1]:1");
 	assert_string_equal(c->endpoints[CONFIG_STS], "http://[fd00::1]");
+	assert_string_equal(c->endpoints[CONFIG_SCALING], "http://scale.example");
 	assert_string_equal(c->imds_endpoint, "http://127.0.0.1:1338");
 	assert_string_equal(c->ca_bundle, "/etc/ssl/ca.pem");
 	assert_string_equal(c->bucket, "my.bucket-1");
@@ -346,6 +351,7 @@ static void test_shipped_file(void **state)
 	assert_int_equal(all->checkpoint_interval_ms, least->checkpoint_interval_ms);
 	assert_int_equal(all->watermark_interval_ms, least->watermark_interval_ms);
 	assert_int_equal(all->discovery_interval_ms, least->discovery_interval_ms);
+	assert_int_equal(all->settings_interval_ms, least->settings_interval_ms);
 	assert_int_equal(all->poll_interval_ms, least->poll_interval_ms);
 	assert_int_equal(all->stop_timeout_ms, least->stop_timeout_ms);
 	assert_int_equal(all->rpo_ms, least->rpo_ms);

@@ -157,6 +157,7 @@ static void test_ranges(void **state)
 		{"checkpoint_interval", "100ms", "1m", "99ms", "61s", "100ms to 1m"},
 		{"watermark_interval", "1s", "30m", "999ms", "31m", "1s to 30m"},
 		{"discovery_interval", "1s", "10m", "0", "601s", "1s to 10m"},
+		{"settings_interval", "1s", "24h", "999ms", "25h", "1s to 24h"},
 		{"poll_interval", "250ms", "10s", "249ms", "10001ms", "250ms to 10s"},
 		{"stop_timeout", "1s", "10m", "999ms", "11m", "1s to 10m"},
 		{"rpo", "1m", "24h", "59s", "1d1ms", "1m to 24h"},
