@@ -280,6 +280,16 @@ int64_t shard_complete_ms(const struct shard *s)
 	return least == INT64_MAX ? s->complete_ms : least;
 }
 
+/* Far more than a shard has without a record between two that have one. */
+#define SURE_EMPTY_PAGES 60
+
+bool shard_is_past(const struct shard *s, int64_t event_ms)
+{
+	if (s->durable_event_ms > event_ms) /* CLOCK_UNKNOWN is the least */
+		return true;
+	return s->tip && s->empty_pages >= SURE_EMPTY_PAGES && shard_complete_ms(s) > event_ms;
+}
+
 /* Something of the record may be in S3: it was written, or its answer was lost, or it is one of the last run's. */
 static bool may_be_there(const struct record *r)
 {

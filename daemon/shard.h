@@ -100,6 +100,8 @@ void shard_durable(struct shard *s, struct record *r);
 
 /* Every change of this shard up to this event time is in S3; CLOCK_UNKNOWN until something is known. */
 int64_t shard_complete_ms(const struct shard *s);
+/* Every record of it with an event time up to this is durable: a later one is, or its tip has been seen for long. */
+bool shard_is_past(const struct shard *s, int64_t event_ms);
 /* True when S3 has records of it beyond the durable prefix. */
 bool shard_ahead(const struct shard *s);
 

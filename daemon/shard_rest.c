@@ -26,7 +26,7 @@
 #define FULL_BYTES 800000
 
 /* A closed shard that is listed and yet unknown so many times in a row is trimmed. */
-#define MISSING_TIMES 3
+#define MISSING_TIMES 8
 
 static void on_timer(uv_timer_t *timer)
 {

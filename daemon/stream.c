@@ -183,6 +183,19 @@ bool stream_has_unlisted(const struct stream *st)
 	return false;
 }
 
+bool stream_is_past(const struct stream *st, int64_t event_ms)
+{
+	const struct shard *s;
+	if (st->drained)
+		return true;
+	if (!st->swept)
+		return false;
+	TAILQ_FOREACH (s, &st->shards, link)
+		if (s->state == SHARD_FINISHED ? !s->children_known : !shard_is_past(s, event_ms))
+			return false;
+	return true;
+}
+
 int stream_set_keys(struct stream *st, const char *hash_name, const char *range_name)
 {
 	const struct table_description *about = &st->table->about;

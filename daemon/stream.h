@@ -33,7 +33,8 @@ struct stream {
 	bool swept;	   /* described in full at least once by this process */
 	bool known_before; /* the checkpoint or the watermark knows it: `latest` no longer applies */
 	bool drained;
-	bool gone; /* the server no longer knows it */
+	bool gone;	  /* the server no longer knows it */
+	unsigned missing; /* answers in a row that it does not */
 	enum streams_status status;
 	int64_t swept_ms; /* wall time when the last good sweep began */
 };
@@ -62,6 +63,8 @@ void stream_sweep_begins(struct stream *st);
 bool stream_has_unsettled(const struct stream *st);
 /* Some shard was not listed by the last sweep: a further one tells whether it is gone. */
 bool stream_has_unlisted(const struct stream *st);
+/* Every record of it with an event time up to this has been read and is durable, as surely as can be told. */
+bool stream_is_past(const struct stream *st, int64_t event_ms);
 /* The server knows it after all: it is read again. */
 void stream_revive(struct stream *st);
 

@@ -11,9 +11,6 @@
 #include "daemon.h"
 #include "shard.h"
 
-/* The largest is watermark.json of a table with very many shards; memory is only taken as an answer comes. */
-#define CONTROL_BODY_MAX ((size_t)64 << 20)
-
 char *table_meta_key(const struct table *t, const char *name)
 {
 	char *key;
@@ -68,7 +65,7 @@ int table_init(struct table *t, struct daemon *d, const struct config_table *con
 	uv_timer_init(&d->loop, &t->check_timer);
 	t->check_timer.data = t;
 	table_discover_init(t);
-	int rc = aws_op_init(&t->op, &d->aws, CONTROL_BODY_MAX, e);
+	int rc = aws_op_init(&t->op, &d->aws, TABLE_ANSWER_MAX, e);
 	if (rc == 0)
 		rc = make_names(t, e);
 	if (rc == 0)

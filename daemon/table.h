@@ -34,6 +34,9 @@
 struct daemon;
 
 #define TABLE_GAPS_KEPT 100
+/* What an answer of checks and discovery may be long: 100 shards are some 30 KB, the description of a table a few hundred. */
+#define TABLE_ANSWER_MAX ((size_t)4 << 20)
+#define TABLE_WATERMARK_MAX ((size_t)64 << 20) /* of a table with very many shards */
 
 /* What the last look at gaps-accepted.json found. */
 enum table_word { TABLE_WORD_NONE, TABLE_WORD_GOOD, TABLE_WORD_AHEAD, TABLE_WORD_DAMAGED };
@@ -46,6 +49,8 @@ struct table_discovery {
 	struct streams_shard *shards; /* of the pages so far */
 	size_t nshards;
 	char *cursor;	       /* where the next page begins; NULL: the first */
+	char *cursor_mark;     /* an earlier one: a cursor that comes again would be followed for ever */
+	size_t pages;	       /* with a cursor */
 	struct stream *stream; /* being described */
 	char *parent;	       /* shard whose children are looked for; NULL: a whole sweep */
 	int64_t began_ms;
@@ -126,6 +131,7 @@ struct table {
 	int64_t complete_before_ms; /* as it knew it */
 	int64_t since_ms;
 	int64_t ask_until_ms; /* S3 is asked about records with an event time up to this; CLOCK_UNKNOWN: about none */
+	bool questions_over;  /* whatever the last run may have written has been read again */
 	struct stream_list streams;
 	struct stream *active; /* the oldest that is not drained */
 	struct lane_group lanes;

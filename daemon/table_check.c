@@ -259,6 +259,7 @@ static void on_watermark(struct aws_op *op, int rc, void *arg)
 {
 	struct table *t = arg;
 	struct err e = {0};
+	http_slot_body_max(op->slot, TABLE_ANSWER_MAX); /* of those that follow */
 	if (rc < 0) {
 		failed(t, &op->err);
 		return;
@@ -295,6 +296,7 @@ static void on_watermark(struct aws_op *op, int rc, void *arg)
 
 static void fetch_watermark(struct table *t)
 {
+	http_slot_body_max(t->op.slot, TABLE_WATERMARK_MAX);
 	s3_get(&t->op, span_of(t->saving.watermark_key), (struct span){0}, &t->head, on_watermark, t);
 }
 

@@ -23,6 +23,10 @@
 #define SIBLINGS_AGAIN_MS 5000
 #define SOON_MS 50
 #define FRUITLESS_DOUBLINGS 6
+#define STREAM_MISSING_TIMES 5 /* so often in a row DescribeStream says that a stream is gone before it is believed */
+/* Of one table, far beyond what AWS has: 24 hours of 40,000 partitions that each rolls every four. */
+#define SHARDS_MAX ((size_t)1000000)
+#define STREAMS_MAX ((size_t)10000)
 
 static void begin(struct table *t);
 static void list_streams(struct table *t);
@@ -50,9 +54,11 @@ static void drop_pages(struct table_discovery *d)
 	d->list = d->list_page = (struct streams_list){0};
 	d->shards = NULL;
 	d->nshards = 0;
-	free(d->cursor); // NOLINT(clang-analyzer-unix.Malloc): it loses track of who owns the cursor in add_page
+	free(d->cursor);      // NOLINT(clang-analyzer-unix.Malloc): it loses track of who owns the cursors in add_page
+	free(d->cursor_mark); // NOLINT(clang-analyzer-unix.Malloc)
 	free(d->parent);
-	d->cursor = d->parent = NULL;
+	d->cursor = d->cursor_mark = d->parent = NULL;
+	d->pages = 0;
 }
 
 void table_discover_stop(struct table *t)
@@ -162,12 +168,35 @@ static void finished(struct table *t)
 	wait_for(t, delay_ms);
 }
 
-/* Adds the page to those before it. -ERR_CORRUPT for a cursor that goes nowhere: it would be followed for ever. */
+/*
+ * -ERR_CORRUPT for a cursor that goes nowhere: it would be followed for ever. A mark that moves on at each power of two meets
+ * every cursor that goes round (Brent, "An improved Monte Carlo factorization algorithm", 1980).
+ */
+static int check_cursor(struct table_discovery *d, const char *cursor, const char *operation, struct err *e)
+{
+	if (cursor == NULL)
+		return 0;
+	if (cursor[0] == '\0' || (d->cursor_mark != NULL && strcmp(cursor, d->cursor_mark) == 0))
+		return err_set(e, ERR_CORRUPT, "%s repeats its page cursor \"%.80s\"", operation, cursor);
+	if ((d->pages & (d->pages - 1)) == 0) {
+		free(d->cursor_mark);
+		d->cursor_mark = strdup(cursor);
+		if (d->cursor_mark == NULL)
+			return err_errno(e, ENOMEM, "page cursor");
+	}
+	d->pages++;
+	return 0;
+}
+
+/* Adds the page to those before it. */
 static int add_page(struct table_discovery *d, struct err *e)
 {
 	const struct streams_description *p = &d->page;
-	if (p->last_shard != NULL && (p->nshards == 0 || (d->cursor != NULL && strcmp(p->last_shard, d->cursor) == 0)))
-		return err_set(e, ERR_CORRUPT, "DescribeStream repeats its page cursor \"%.80s\"", p->last_shard);
+	int rc = check_cursor(d, p->last_shard, "DescribeStream", e);
+	if (rc < 0)
+		return rc;
+	if (d->nshards + p->nshards > SHARDS_MAX)
+		return err_set(e, ERR_LIMIT, "DescribeStream tells of over %zu shards", SHARDS_MAX);
 	if (p->nshards > 0) {
 		struct streams_shard *all = realloc(d->shards, (d->nshards + p->nshards) * sizeof(*all));
 		if (all == NULL)
@@ -197,7 +226,9 @@ static void on_page(struct aws_op *op, int rc, void *arg)
 	struct err e;
 	/* DescribeTable names a new stream before DescribeStream knows it. */
 	bool current = !t->gone && t->about.stream_enabled && strcmp(t->about.stream_arn, d->stream->arn) == 0;
-	if (rc == -ERR_NOT_FOUND && !current) {
+	/* Of a later page it is the shard of the cursor that is gone: trimmed while we were paging. */
+	d->stream->missing = rc == -ERR_NOT_FOUND && !current && d->cursor == NULL ? d->stream->missing + 1 : 0;
+	if (d->stream->missing >= STREAM_MISSING_TIMES) {
 		stream_gone(d->stream);
 		finished(t);
 		return;
@@ -502,13 +533,15 @@ static void order_streams(struct table *t)
 		sweep(t, t->active);
 }
 
-/* Adds the page to those before it; a cursor that goes nowhere is an error as in add_page. */
+/* Adds the page to those before it. */
 static int add_list_page(struct table_discovery *d, struct err *e)
 {
 	const struct streams_list *p = &d->list_page;
-	const char *last = d->list.last_arn;
-	if (p->last_arn != NULL && (p->n == 0 || (last != NULL && strcmp(p->last_arn, last) == 0)))
-		return err_set(e, ERR_CORRUPT, "ListStreams repeats its page cursor");
+	int rc = check_cursor(d, p->last_arn, "ListStreams", e);
+	if (rc < 0)
+		return rc;
+	if (d->list.n + p->n > STREAMS_MAX)
+		return err_set(e, ERR_LIMIT, "ListStreams tells of over %zu streams", STREAMS_MAX);
 	if (p->n > 0) {
 		struct streams_stream *all = realloc(d->list.items, (d->list.n + p->n) * sizeof(*all));
 		if (all == NULL)

@@ -16,7 +16,6 @@
 
 /* How far event times may lie ahead of this host's clock without a wait, on top of the skew that Date headers tell. */
 #define MARGIN_MS INT64_C(60000)
-#define WATERMARK_BYTES_MAX ((size_t)64 << 20)
 #define WATERMARK_RETRY_MS 10000
 
 static int64_t margin_ms(const struct table *t)
@@ -31,7 +30,7 @@ int table_save_init(struct table *t, struct err *e)
 {
 	struct table_saving *s = &t->saving;
 	s->horizon_ms = s->horizon_want_ms = s->saved_ms = s->watermark_ms = CLOCK_UNKNOWN;
-	buf_init(&s->watermark, WATERMARK_BYTES_MAX);
+	buf_init(&s->watermark, TABLE_WATERMARK_MAX);
 	if (asprintf(&s->checkpoint_path, "%s/%s.checkpoint", t->daemon->conf->state_dir, t->conf->name) < 0)
 		return err_set(e, ERR_SYSTEM, "out of memory");
 	s->watermark_key = table_meta_key(t, "watermark.json");
@@ -140,14 +139,21 @@ static void set_problem(struct table *t, const struct err *e, const char *what)
 }
 
 /*
- * When everything up to the last run's horizon is durable, nothing is left to ask. Until then not even a stop in good order is
- * clean: what S3 has beyond the position may not have been read again yet.
+ * When every shard has been read past the last run's horizon, nothing is left to ask. Until then not even a stop in good order is
+ * clean: what S3 has beyond the position may not have been read again yet. Completeness would not do here: it is claimed after a
+ * few empty pages, and a wrong claim costs nothing there, but a second version of each record here.
  */
 static bool questions_are_over(struct table *t)
 {
-	if (t->ask_until_ms != CLOCK_UNKNOWN && table_complete_ms(t) > t->ask_until_ms)
-		t->ask_until_ms = CLOCK_UNKNOWN;
-	return t->ask_until_ms == CLOCK_UNKNOWN;
+	const struct stream *st;
+	if (t->ask_until_ms == CLOCK_UNKNOWN)
+		return true;
+	if (!t->questions_over) {
+		t->questions_over = true;
+		TAILQ_FOREACH (st, &t->streams, link)
+			t->questions_over = t->questions_over && stream_is_past(st, t->ask_until_ms);
+	}
+	return t->questions_over;
 }
 
 static int start_save(struct table *t, bool clean)
@@ -164,7 +170,7 @@ static int start_save(struct table *t, bool clean)
 	if (s->horizon_ms > s->horizon_next_ms)
 		s->horizon_next_ms = s->horizon_ms;
 	/* Until the records before the last run's horizon have been asked about, a crash must have them asked about again. */
-	if (t->ask_until_ms > s->horizon_next_ms)
+	if (!over && t->ask_until_ms > s->horizon_next_ms)
 		s->horizon_next_ms = t->ask_until_ms;
 	c.horizon_ms = s->horizon_next_ms;
 	rc = fill_position(t, &p) ? checkpoint_saver_start(&s->saver, &t->daemon->loop, &c, &s->err)
@@ -232,7 +238,9 @@ bool table_may_write(struct table *t, int64_t event_ms)
 
 bool table_must_ask(const struct table *t, int64_t event_ms)
 {
-	return t->ask_until_ms != CLOCK_UNKNOWN && event_ms <= t->ask_until_ms;
+	if (event_ms == CLOCK_UNKNOWN)
+		return t->ask_until_ms != CLOCK_UNKNOWN && !t->questions_over;
+	return event_ms <= t->ask_until_ms;
 }
 
 int table_watermark_encode(struct table *t, struct buf *out, struct err *e)
@@ -246,7 +254,7 @@ int table_watermark_encode(struct table *t, struct buf *out, struct err *e)
 		return err_set(e, ERR_SYSTEM, "out of memory");
 	int rc = buf_append_str(out, text);
 	free(text);
-	return rc < 0 ? err_set(e, ERR_LIMIT, "watermark.json is over %d MiB", (int)(WATERMARK_BYTES_MAX >> 20)) : 0;
+	return rc < 0 ? err_set(e, ERR_LIMIT, "watermark.json is over %d MiB", (int)(TABLE_WATERMARK_MAX >> 20)) : 0;
 }
 
 static void on_watermark(struct aws_op *op, int rc, void *arg)

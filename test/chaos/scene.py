@@ -205,10 +205,30 @@ class Round:
             self.fill_disk(not os.path.exists(self.filler))
         elif chance < 0.61 and self.kind == "storm" and not self.recreated:
             self.recreate_stream()
+        elif chance < 0.65:
+            self.empty_pages()
+        elif chance < 0.67:
+            self.wrong_cursor()
+
+    def empty_pages(self):
+        """Some pages of a shard have no records, though more follow."""
+        table = self.rng.choice(self.tables)
+        shards = [s["id"] for s in self.server.shards(table)]
+        self.server.do("shard", table=table, shard=self.rng.choice(shards), empty_pages=self.rng.choice((1, 5, 10)))
+        self.figures["empty pages in the middle"] += 1
+
+    def wrong_cursor(self):
+        """Until faults are cleared."""
+        cursor = self.rng.choice(("empty", "repeat", "round"))
+        self.server.options(self.rng.choice(self.tables), cursor=cursor)
+        self.figures["wrong page cursors"] += 1
+        self.note("wrong cursor", cursor=cursor)
 
     def clear_faults(self):
         self.figures["faults"] += sum(f["hits"] for f in self.server.do("faults")["faults"])
         self.server.do("clear_faults")
+        for table in self.tables:
+            self.server.options(table, cursor="right")
         self.note("no faults")
 
     def fill_disk(self, full):
@@ -309,7 +329,15 @@ class Round:
             self.lose_state()
         if self.rng.random() < 0.3:
             self.clear_faults()
+        if self.rng.random() < 0.1:
+            self.pass_time()
         time.sleep(storms.LATE_MS / 1000 + 0.03)
+
+    def pass_time(self):
+        """The daemon was away for long, by the clock of records and iterators."""
+        self.server.do("clock", advance_ms=self.rng.choice((90000, 600000)))
+        self.figures["times away"] += 1
+        self.note("time passes")
 
     def has_state(self):
         return any(n.endswith(".checkpoint") for n in os.listdir(self.daemon.state_dir))

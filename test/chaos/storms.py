@@ -145,6 +145,8 @@ def _effect(rng, rule):
                     {"status": 400, "code": "LimitExceededException"},
                     {"status": 400, "code": "ProvisionedThroughputExceededException"},
                     {"status": 503, "code": "ServiceUnavailable"}]
+        if rule["op"] != "DescribeTable":  # which is believed at a start
+            effects.append({"status": 400, "code": "ResourceNotFoundException", "count": rng.choice((1, 2))})
         if rule["op"] == "GetRecords":
             effects += [{"status": 400, "code": "ExpiredIteratorException"}] * 2
     return rng.choice(effects)

@@ -44,7 +44,7 @@ static const struct option options[] = {
 	NUMBER(describe_calls_per_s, 0, INT32_MAX),
 	NAME(child_filter, "honour", "refuse", "ignore"),
 	NAME(order, "age", "child_first"),
-	NAME(cursor, "right", "empty", "repeat"),
+	NAME(cursor, "right", "empty", "repeat", "round"),
 	BOOL(adjacent),
 	BOOL(odd_ids),
 	NUMBER(child_empty, 0, INT32_MAX),

@@ -122,10 +122,11 @@ static bool page(const struct stream *s, const struct request *r, json_t *out, j
 	size_t until = from + (size_t)limit < n ? from + (size_t)limit : n;
 	for (size_t i = from; i < until; i++)
 		json_array_append_new(shards, shard_json(all[i]));
-	if (until < n) {
-		const char *cursor = o->cursor == CURSOR_EMPTY	  ? ""
-				     : o->cursor == CURSOR_REPEAT ? all[limit < (int64_t)n ? limit - 1 : 0]->id
-								  : all[until - 1]->id;
+	const char *first = n > 0 ? all[limit < (int64_t)n ? limit - 1 : 0]->id : "";
+	if (until < n || (o->cursor == CURSOR_ROUND && *start)) {
+		const char *cursor = o->cursor == CURSOR_EMPTY			? ""
+				     : o->cursor == CURSOR_REPEAT || until == n ? first
+										: all[until - 1]->id;
 		json_object_set_new(out, "LastEvaluatedShardId", json_string(cursor));
 	}
 release:

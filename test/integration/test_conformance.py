@@ -36,6 +36,9 @@ class Discovery(Case):
     def test_a_repeated_page_cursor_stops_with_an_error(self):
         self.wrong_cursor("repeat")
 
+    def test_page_cursors_that_go_round_stop_with_an_error(self):
+        self.wrong_cursor("round")
+
     def test_an_error_in_the_middle_of_paging_uses_no_partial_graph(self):
         table = self.fake.new_table(describe_page=2, order="child_first")
         self.fake.write(table, 50)
@@ -319,6 +322,26 @@ class Reading(Case):
         self.backed_up(daemon, table)
         new = self.ids(table)[0]
         self.assertGreater(self.iterators(new)[0]["id"], max(r["id"] for r in self.reads(old)))
+
+    def old_stream(self, **fault):
+        """A stream that was turned off and still has data, whose DescribeStream fails for a while; nothing of it is lost."""
+        table = self.fake.new_table(shards=3, describe_page=1)
+        self.fake.write(table, 50, keys=10, deletes=0.3)
+        self.fake.set_stream(table, False)
+        self.fake.set_stream(table, True)
+        self.fake.write(table, 50, keys=10, deletes=0.3)
+        rule = self.fake.fault(op="DescribeStream", status=400, code="ResourceNotFoundException", **fault)
+        daemon = self.start(table)
+        self.backed_up(daemon, table)
+        self.assertGreater(self.fake.hits(rule), 0)
+        self.assertEqual(self.gaps(daemon), 0)
+
+    def test_an_old_stream_that_is_not_found_twice_is_not_given_up(self):
+        self.old_stream(count=2)
+
+    def test_an_old_stream_whose_page_cursor_was_trimmed_is_not_given_up(self):
+        """What is not found then is the shard that the page was to begin behind."""
+        self.old_stream(skip=1, nth=2, count=1)
 
     def throttled(self, code):
         table = self.fake.new_table(shards=2)

@@ -97,6 +97,30 @@ class Cost(Case):
         self.backed_up(daemon, table)
         self.assertEqual(sorted(set(self.questions(table))), beyond)
 
+    def crash_before_empty_pages(self):
+        """What was written beyond the checkpoint lies behind pages without records, and time has passed."""
+        table, daemon, beyond = self.crash()
+        self.fake.do("clock", real_date=False, advance_ms=600000)
+        self.fake.do("shard", table=table, empty_pages=12)
+        self.fake.do("reset_audit")
+        daemon.start(ready=False)
+        shard = self.ids(table)[0]
+        daemon.wait(lambda: len(self.reads(shard)) >= 8, 30, "eight pages had nothing")
+        return table, daemon, beyond
+
+    def test_empty_pages_do_not_end_the_questions(self):
+        table, daemon, beyond = self.crash_before_empty_pages()
+        self.backed_up(daemon, table)
+        self.assertEqual(sorted(set(self.questions(table))), beyond)
+
+    def test_a_stop_after_empty_pages_is_not_clean(self):
+        table, daemon, beyond = self.crash_before_empty_pages()
+        daemon.stop()
+        self.assertFalse(read_checkpoint(daemon, table)["clean"])
+        daemon.start(ready=False)
+        self.backed_up(daemon, table)
+        self.assertEqual(sorted(set(self.questions(table))), beyond)
+
     def test_an_idle_crash_costs_nothing_later(self):
         table, daemon = self.run_and_write()
         self.wait_saved(daemon, table)

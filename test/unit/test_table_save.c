@@ -245,7 +245,7 @@ static void test_a_stop_before_the_last_runs_records_were_read_again_is_not_clea
 	assert_true(load().horizon_ms >= crashed_ms);
 }
 
-static void test_questions_end_when_all_of_the_last_run_is_durable(void **state)
+static void test_questions_do_not_end_at_what_seems_to_be_the_tip(void **state)
 {
 	int64_t crashed_ms = clock_wall_ms() - MINUTE_MS;
 
@@ -259,8 +259,47 @@ static void test_questions_end_when_all_of_the_last_run_is_durable(void **state)
 	table_save_due(&f->t, clock_mono_ms());
 	run();
 	assert_true(table_must_ask(&f->t, crashed_ms));
+	/* Complete is what a few empty pages claim, too. */
 	s->complete_ms = crashed_ms + 1;
+	s->tip = true;
+	s->empty_pages = 5;
+	assert_false(stops_cleanly());
+	assert_true(table_must_ask(&f->t, CLOCK_UNKNOWN));
+}
+
+static void test_questions_end_behind_a_later_record(void **state)
+{
+	int64_t crashed_ms = clock_wall_ms() - MINUTE_MS;
+
+	(void)state;
+	f->t.ask_until_ms = crashed_ms;
+	s->durable_event_ms = crashed_ms + 1;
 	assert_true(stops_cleanly());
+	assert_false(table_must_ask(&f->t, CLOCK_UNKNOWN));
+	assert_true(table_must_ask(&f->t, crashed_ms)); /* which costs nothing: there are none */
+}
+
+static void test_questions_end_behind_a_minute_of_empty_pages(void **state)
+{
+	int64_t crashed_ms = clock_wall_ms() - MINUTE_MS;
+
+	(void)state;
+	f->t.ask_until_ms = crashed_ms;
+	s->complete_ms = crashed_ms + 1;
+	s->tip = true;
+	s->empty_pages = 60;
+	assert_true(stops_cleanly());
+}
+
+static void test_questions_do_not_end_before_the_stream_was_described(void **state)
+{
+	int64_t crashed_ms = clock_wall_ms() - MINUTE_MS;
+
+	(void)state;
+	f->t.ask_until_ms = crashed_ms;
+	s->durable_event_ms = crashed_ms + 1;
+	st->swept = false;
+	assert_false(stops_cleanly());
 }
 
 static void test_a_first_run_asks_nothing(void **state)
@@ -307,7 +346,10 @@ int main(void)
 		TEST(test_a_write_whose_answer_was_lost_is_not_clean),
 		TEST(test_a_removal_half_done_is_not_clean),
 		TEST(test_a_stop_before_the_last_runs_records_were_read_again_is_not_clean),
-		TEST(test_questions_end_when_all_of_the_last_run_is_durable),
+		TEST(test_questions_do_not_end_at_what_seems_to_be_the_tip),
+		TEST(test_questions_end_behind_a_later_record),
+		TEST(test_questions_end_behind_a_minute_of_empty_pages),
+		TEST(test_questions_do_not_end_before_the_stream_was_described),
 		TEST(test_a_first_run_asks_nothing),
 		TEST(test_a_watermark_on_its_way_does_not_hold_the_last_checkpoint_up),
 		TEST(test_without_known_streams_nothing_is_saved),
