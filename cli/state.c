@@ -36,6 +36,8 @@ static void begin(struct state *st, struct range *range, struct item *item)
 	STAILQ_INSERT_TAIL(&st->items[range_number(&st->ranges, range)], si, link);
 	st->nitems++;
 	state_item_go_on(si);
+	/* What needs no answer is delivered now: no answer comes that would wake anybody. */
+	st->again = st->again || si->ready;
 }
 
 /* Frees what was given back at the head of a range's queue, so that the range knows how far all is done. */
