@@ -105,6 +105,22 @@ static void match_markers(struct item *it)
 	}
 }
 
+/* A marker on top of a marker changes nothing, whoever wrote it: the lower one tells since when the item is absent. */
+static void find_repeats(struct item *it)
+{
+	struct item_list *data = &it->lists[ITEM_DATA], *removed = &it->lists[ITEM_REMOVED];
+	for (size_t i = 0; i < data->n; i++) {
+		struct item_entry *e = &data->entries[i];
+		if (e->kind != ITEM_MARKER || e->removal != NULL)
+			continue;
+		it->odd = true;
+		if (i + 1 < data->n && e[1].kind == ITEM_MARKER)
+			e->sense = ITEM_REPEATS;
+	}
+	for (size_t i = 0; i < removed->n; i++)
+		it->odd = it->odd || !removed->entries[i].matched;
+}
+
 int item_arrange(struct item *it)
 {
 	struct item_list *data = &it->lists[ITEM_DATA], *removed = &it->lists[ITEM_REMOVED];
@@ -113,6 +129,7 @@ int item_arrange(struct item *it)
 	if (it->order == NULL)
 		return -ERR_SYSTEM;
 	match_markers(it);
+	find_repeats(it);
 	while (i < data->n || j < removed->n) {
 		if (j < removed->n && removed->entries[j].matched)
 			j++;

@@ -16,6 +16,8 @@
 
 enum item_kind { ITEM_VERSION, ITEM_MARKER, ITEM_DELETES };
 enum item_side { ITEM_DATA, ITEM_REMOVED, ITEM_SIDES };
+/* What a marker without a deletes version is: a removal by hand or by another tool, or a second marker of one that is told. */
+enum item_sense { ITEM_SENSE_UNKNOWN, ITEM_COUNTS, ITEM_REPEATS };
 enum item_event { ITEM_EVENT_UNKNOWN, ITEM_INSERT, ITEM_MODIFY, ITEM_REMOVE, ITEM_BASELINE };
 
 /* What the metadata of one version says. */
@@ -39,6 +41,7 @@ struct item_entry {
 	uint64_t etag_hash;
 	size_t version_off;	    /* of the version id in item.text */
 	struct item_entry *removal; /* of a marker: its deletes version; NULL when it has none */
+	enum item_sense sense;	    /* of a marker without one; the same at every time */
 	struct item_facts *facts;   /* NULL until asked for */
 };
 
@@ -57,6 +60,7 @@ struct item {
 	/* After item_arrange: all of it, newest first, as it was stored; deletes versions that have a marker are left out. */
 	struct item_entry **order;
 	size_t norder;
+	bool odd; /* some marker has no deletes version, or some deletes version no marker */
 };
 
 /* What a listing says of one version. */

@@ -13,12 +13,14 @@
 
 /* S3 never dates an object earlier than its event by more than this: the difference of S3's and DynamoDB's clocks. */
 #define RESOLVE_MARGIN_MS INT64_C(600000)
+/* A request is refused that is signed over 15 minutes off S3's clock: one whose answer was lost arrives within twice that. */
+#define RESOLVE_LATE_MS INT64_C(1800000)
 #define RESOLVE_ASK_MAX 16
 
 enum resolve_state {
 	RESOLVE_PRESENT, /* `chosen` is the item */
 	RESOLVE_ABSENT,
-	RESOLVE_LOST, /* the item existed, but its version of that time is not in the bucket */
+	RESOLVE_LOST, /* a version of that time, or from then until the next change, is not in the bucket */
 	RESOLVE_ASK   /* fill in the facts of `ask`, then call again */
 };
 

@@ -175,7 +175,8 @@ static void want_bodies(struct state_item *si)
 	for (size_t t = 0; t < o->ntimes; t++) {
 		struct state_at *at = &si->at[t];
 		if (at->what == RESOLVE_LOST)
-			problem(si, "it existed then, but that version of it is not in the bucket");
+			problem(si,
+				"what it was then is not in the bucket: that version expired, or was lost in a gap");
 		present = present || at->what == RESOLVE_PRESENT;
 	}
 	if (si->problem[0] != '\0' || !o->bodies)

@@ -12,62 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/clock.h"
-#include "cli/merge.h"
-#include "cli/resolve.h"
-
-#define ENTRIES_MAX 96
-#define ITEMS_MAX 4
-#define START_MS INT64_C(1795000000000)
-#define GONE (-1)
-#define LOST (-2)
-
-/* xorshift64: the same histories everywhere. */
-static uint64_t seed;
-
-static uint64_t draw(uint64_t bound)
-{
-	seed ^= seed << 13;
-	seed ^= seed >> 7;
-	seed ^= seed << 17;
-	return seed % bound;
-}
-
-static bool chance(unsigned percent)
-{
-	return draw(100) < percent;
-}
-
-/* One object in the bucket, in the order in which it was stored. */
-struct object {
-	enum item_kind kind;
-	int64_t modified_ms;
-	int seq;     /* 0: of another tool */
-	int content; /* of a version */
-	char event[12], time[CLOCK_ISO_SIZE];
-};
-
-struct change {
-	int64_t time_ms;
-	int seq;
-	int content; /* GONE: a removal */
-	bool update; /* MODIFY */
-};
-
-struct model {
-	struct object objects[ENTRIES_MAX];
-	size_t nobjects;
-	struct change own[32], foreign[16];
-	size_t nown, nforeign;
-};
-
-struct world {
-	struct model items[ITEMS_MAX];
-	size_t nitems;
-	bool whole_seconds; /* LastModified as AWS lists it */
-	size_t page_size;
-	uint64_t asked, resolved;
-};
+#include "world.h"
 
 static void store(struct world *w, struct model *m, enum item_kind kind, int64_t at_ms, const struct change *c)
 {
@@ -75,9 +20,13 @@ static void store(struct world *w, struct model *m, enum item_kind kind, int64_t
 	assert_true(m->nobjects <= ENTRIES_MAX);
 	*o = (struct object){.kind = kind, .seq = c->seq, .content = c->content};
 	o->modified_ms = w->whole_seconds ? at_ms / 1000 * 1000 : at_ms;
-	if (c->seq == 0)
+	if (c->seq == 0 && !c->baseline)
 		return;
-	snprintf(o->event, sizeof(o->event), "%s", c->content == GONE ? "REMOVE" : c->update ? "MODIFY" : "INSERT");
+	snprintf(o->event, sizeof(o->event), "%s",
+		 c->baseline	      ? "BASELINE"
+		 : c->content == GONE ? "REMOVE"
+		 : c->update	      ? "MODIFY"
+				      : "INSERT");
 	clock_iso(o->time, c->time_ms);
 }
 
@@ -85,9 +34,9 @@ static void store(struct world *w, struct model *m, enum item_kind kind, int64_t
 static int64_t make_foreign(struct world *w, struct model *m, int64_t at_ms)
 {
 	bool there = false;
-	for (size_t n = draw(6); n > 0; n--) {
-		at_ms += chance(30) ? (int64_t)draw(900) : (int64_t)draw(900000);
-		struct change c = {.content = there && chance(40) ? GONE : (int)draw(3)};
+	for (size_t n = world_draw(6); n > 0; n--) {
+		at_ms += world_chance(30) ? (int64_t)world_draw(900) : (int64_t)world_draw(900000);
+		struct change c = {.content = there && world_chance(40) ? GONE : (int)world_draw(3)};
 		store(w, m, c.content == GONE ? ITEM_MARKER : ITEM_VERSION, at_ms, &c);
 		c.time_ms = m->objects[m->nobjects - 1].modified_ms;
 		m->foreign[m->nforeign++] = c;
@@ -99,38 +48,81 @@ static int64_t make_foreign(struct world *w, struct model *m, int64_t at_ms)
 /* A PUT whose answer was lost, and which arrives when it has been repeated and others have followed. */
 static void store_late(struct world *w, struct model *m, int64_t at_ms)
 {
-	const struct change *c = &m->own[draw(m->nown)];
+	const struct change *c = &m->own[world_draw(m->nown)]; /* also one of a baseline */
 	store(w, m, c->content == GONE ? ITEM_DELETES : ITEM_VERSION, at_ms, c);
 }
 
-/* The daemon: in order of sequence, however late; clocks differ by less than the margin. */
-static void make_own(struct world *w, struct model *m, int64_t event_ms, int64_t stored_ms, bool there, bool late)
+/* A version, or a deletes version and its marker; each perhaps twice. When the last was stored. */
+static int64_t store_change(struct world *w, struct model *m, int64_t stored_ms, const struct change *c, bool marked)
 {
-	int64_t skew_ms = chance(30) ? (int64_t)draw(2 * 590000) - 590000 : 0;
-	int64_t grain_ms = chance(20) ? 60000 : 1000;
-	size_t count = 1 + draw(10);
+	bool again = world_chance(5);
+	for (int n = 0; n < 1 + again; n++) {
+		stored_ms += n > 0 ? (int64_t)world_draw(20000) : 0;
+		store(w, m, c->content == GONE ? ITEM_DELETES : ITEM_VERSION, stored_ms, c);
+	}
+	for (int n = world_chance(5) ? 2 : 1; n > 0 && c->content == GONE && marked; n--) {
+		stored_ms += (int64_t)world_draw(1500);
+		store(w, m, ITEM_MARKER, stored_ms, c);
+	}
+	return stored_ms;
+}
+
+struct daemon_life {
+	int64_t event_ms, stored_ms, skew_ms, grain_ms;
+	int table;  /* what the item is; GONE */
+	int bucket; /* what the bucket has of it */
+};
+
+/* What a baseline found, where the bucket has something else: changes until then are stored, later ones are not. */
+static void make_baseline(struct world *w, struct model *m, struct daemon_life *d)
+{
+	int64_t stamp_ms = d->event_ms / d->grain_ms * d->grain_ms;
+	if (d->table == d->bucket)
+		return;
+	d->event_ms += (int64_t)world_draw(world_chance(50) ? 3000 : 200000);
+	struct change c = {.time_ms = d->event_ms, .content = d->table, .baseline = true};
+	if (d->event_ms + d->skew_ms > d->stored_ms)
+		d->stored_ms = d->event_ms + d->skew_ms;
+	m->own[m->nown++] = c;
+	d->stored_ms = store_change(w, m, d->stored_ms + (int64_t)world_draw(1500), &c, true);
+	d->bucket = d->table;
+	/* Of a later change the time may lie in the same second, but in no earlier one. */
+	if (d->grain_ms > 1000 || stamp_ms / 1000 != d->event_ms / 1000)
+		d->event_ms = (d->event_ms / d->grain_ms + 1) * d->grain_ms;
+}
+
+/* The daemon: in order of sequence, however late; clocks differ by less than the margin. Some changes are lost in gaps. */
+static void make_own(struct world *w, struct model *m, struct daemon_life d, bool late, bool gaps)
+{
+	d.skew_ms = world_chance(30) ? (int64_t)world_draw(2 * 590000) - 590000 : 0;
+	d.grain_ms = world_chance(20) ? 60000 : 1000;
+	size_t count = 1 + world_draw(10);
 	int seq = 98; /* passes from two digits to three: never compared as text */
 	for (size_t i = 0; i < count; i++) {
-		event_ms += chance(40) ? (int64_t)draw(500) : (int64_t)draw(900000);
-		if (event_ms + skew_ms > stored_ms)
-			stored_ms = event_ms + skew_ms;
-		if (chance(10))
-			stored_ms += (int64_t)draw(8 * 3600000); /* an outage */
-		stored_ms += (int64_t)draw(1500);
-		struct change c = {.seq = seq++, .time_ms = event_ms / grain_ms * grain_ms, .update = there};
-		c.content = there && chance(35) ? GONE : (int)draw(3);
+		d.event_ms += world_chance(40) ? (int64_t)world_draw(500) : (int64_t)world_draw(900000);
+		if (d.event_ms + d.skew_ms > d.stored_ms)
+			d.stored_ms = d.event_ms + d.skew_ms;
+		if (world_chance(10))
+			d.stored_ms += (int64_t)world_draw(8 * 3600000); /* an outage */
+		d.stored_ms += (int64_t)world_draw(1500);
+		struct change c = {.seq = seq++,
+				   .time_ms = d.event_ms / d.grain_ms * d.grain_ms,
+				   .update = d.table != GONE};
+		c.content = d.table != GONE && world_chance(35) ? GONE : (int)world_draw(3);
+		d.table = c.content;
+		if (gaps && world_chance(40)) {
+			if (world_chance(60))
+				make_baseline(w, m, &d);
+			continue;
+		}
 		/* Events do not lie ahead of what S3 would date them to by more than clocks differ. */
 		m->own[m->nown++] = c;
-		store(w, m, c.content == GONE ? ITEM_DELETES : ITEM_VERSION, stored_ms, &c);
-		there = c.content != GONE;
 		/* A crash between the deletes object and its marker; nothing else of the item was stored since. */
-		if (c.content == GONE && (i + 1 < count || !chance(20))) {
-			stored_ms += (int64_t)draw(1500);
-			store(w, m, ITEM_MARKER, stored_ms, &c);
-		}
-		if (late && chance(20)) {
-			stored_ms += (int64_t)draw(60000);
-			store_late(w, m, stored_ms);
+		d.stored_ms = store_change(w, m, d.stored_ms, &c, i + 1 < count || !world_chance(20));
+		d.bucket = c.content;
+		if (late && world_chance(20)) {
+			d.stored_ms += (int64_t)world_draw(60000);
+			store_late(w, m, d.stored_ms);
 		}
 	}
 }
@@ -138,15 +130,20 @@ static void make_own(struct world *w, struct model *m, int64_t event_ms, int64_t
 static void make_item(struct world *w, struct model *m)
 {
 	*m = (struct model){0};
-	int64_t at_ms = START_MS + (int64_t)draw(600000);
-	int64_t foreign_end_ms = chance(30) ? make_foreign(w, m, at_ms) : at_ms;
+	int64_t at_ms = START_MS + (int64_t)world_draw(600000);
+	int64_t foreign_end_ms = world_chance(30) ? make_foreign(w, m, at_ms) : at_ms;
 	bool there = m->nforeign > 0 && m->foreign[m->nforeign - 1].content != GONE;
-	bool overlap = m->nforeign > 0 && chance(40);
-	if (m->nforeign > 0 && chance(20))
+	bool overlap = m->nforeign > 0 && world_chance(40);
+	if (m->nforeign > 0 && world_chance(20))
 		return;
 	/* With an overlap the stream is read from before the older tool's last writes. */
-	make_own(w, m, overlap ? at_ms : foreign_end_ms + 700000, foreign_end_ms + 1000, overlap ? chance(50) : there,
-		 chance(30));
+	struct daemon_life d = {
+		.event_ms = overlap ? at_ms : foreign_end_ms + 700000,
+		.stored_ms = foreign_end_ms + 1000,
+		.table = (overlap ? world_chance(50) : there) ? 0 : GONE,
+		.bucket = GONE,
+	};
+	make_own(w, m, d, world_chance(30), m->nforeign == 0 && world_chance(25));
 }
 
 /* --- what must come out --- */
@@ -166,119 +163,34 @@ static int foreign_state(const struct model *m, int64_t at_ms, bool *any)
 	return best ? best->content : GONE;
 }
 
+/* Of a removal, the change that is known next tells that there was another version, which is not in the bucket. */
+static int after_removal(const struct model *m, size_t next)
+{
+	const struct change *c = &m->own[next];
+	return next < m->nown && (c->content == GONE || c->update || c->baseline) ? LOST : GONE;
+}
+
 static int expected(const struct model *m, int64_t at_ms)
 {
 	int state = GONE;
+	size_t first = 0;
 	bool any;
 	for (size_t i = m->nown; i-- > 0;)
 		if (m->own[i].time_ms <= at_ms)
-			return m->own[i].content;
+			return m->own[i].content == GONE ? after_removal(m, i + 1) : m->own[i].content;
 	state = foreign_state(m, at_ms, &any);
-	if (!any && m->nown > 0 && (m->own[0].content == GONE || m->own[0].update))
+	while (first < m->nown && m->own[first].baseline)
+		first++;
+	if (!any && first < m->nown && (m->own[first].content == GONE || m->own[first].update))
 		return LOST;
 	return state;
 }
 
 /* --- what does come out --- */
 
-struct cursor {
-	size_t item, object; /* objects left of that item */
-};
-
-static bool on_side(const struct object *o, enum item_side side)
-{
-	return (o->kind == ITEM_DELETES) == (side == ITEM_REMOVED);
-}
-
-static bool is_last_of_side(const struct model *m, size_t at, enum item_side side)
-{
-	for (size_t i = at + 1; i < m->nobjects; i++)
-		if (on_side(&m->objects[i], side))
-			return false;
-	return true;
-}
-
-/* The next page of a side: by key, newest first. */
-static struct merge_page *make_page(const struct world *w, struct cursor *c, enum item_side side)
-{
-	struct merge_page *p = merge_page_new();
-	assert_non_null(p);
-	if (chance(5))
-		return p;
-	while (c->item < w->nitems && p->n < w->page_size) {
-		const struct model *m = &w->items[c->item];
-		char key[32], id[32];
-		if (c->object == 0) {
-			c->item++;
-			c->object = c->item < w->nitems ? w->items[c->item].nobjects : 0;
-			continue;
-		}
-		const struct object *o = &m->objects[--c->object];
-		if (!on_side(o, side))
-			continue;
-		snprintf(key, sizeof(key), "k%zu", c->item);
-		snprintf(id, sizeof(id), "%zu", c->object);
-		const struct item_listed l = {
-			.version_id = span_of(id),
-			.modified_ms = o->modified_ms,
-			.etag_hash = (uint64_t)o->content,
-			.marker = o->kind == ITEM_MARKER,
-			.latest = is_last_of_side(m, c->object, side),
-		};
-		assert_int_equal(merge_page_add(p, span_of(key), &l), 0);
-	}
-	p->last = c->item >= w->nitems;
-	return p;
-}
-
-static void answer(const struct model *m, const struct item *it, struct item_entry *e)
-{
-	const struct object *o = &m->objects[atoi(item_version_id(it, e))];
-	char seq[16] = "";
-	assert_true(o->kind == e->kind);
-	if (o->seq > 0)
-		snprintf(seq, sizeof(seq), "%d", o->seq);
-	assert_int_equal(item_set_facts(e, o->event, seq, o->time, o->seq ? "2026-11-23T00:00:00.000" : "", ""), 0);
-}
-
-static int resolved(struct world *w, const struct model *m, struct item *it, int64_t at_ms)
-{
-	struct resolve_result r;
-	for (int rounds = 0;; rounds++) {
-		resolve_at(it, &(struct resolve_point){.ms = at_ms}, false, &r);
-		if (r.state != RESOLVE_ASK)
-			break;
-		assert_true(r.nask > 0 && r.nask <= RESOLVE_ASK_MAX);
-		assert_true(rounds < 2 * ENTRIES_MAX);
-		for (size_t i = 0; i < r.nask; i++) {
-			assert_null(r.ask[i]->facts);
-			answer(m, it, r.ask[i]);
-			w->asked++;
-		}
-	}
-	w->resolved++;
-	if (r.state == RESOLVE_PRESENT)
-		return m->objects[atoi(item_version_id(it, r.chosen))].content;
-	return r.state == RESOLVE_LOST ? LOST : GONE;
-}
-
-static void explain(const struct model *m, int64_t at_ms, int want, int got)
-{
-	char iso[CLOCK_ISO_SIZE], modified[CLOCK_ISO_SIZE];
-	print_message("at %s: expected %d, got %d\n", clock_iso(iso, at_ms), want, got);
-	for (size_t i = 0; i < m->nobjects; i++) {
-		const struct object *o = &m->objects[i];
-		print_message("  %zu: %s stored %s event %s %s seq %d content %d\n", i,
-			      o->kind == ITEM_VERSION  ? "version"
-			      : o->kind == ITEM_MARKER ? "marker "
-						       : "deletes",
-			      clock_iso(modified, o->modified_ms), o->event, o->time, o->seq, o->content);
-	}
-}
-
 static void check_moment(struct world *w, int64_t at_ms)
 {
-	struct cursor cursors[ITEM_SIDES] = {{0, w->items[0].nobjects}, {0, w->items[0].nobjects}};
+	struct world_cursor cursors[ITEM_SIDES] = {{0, w->items[0].nobjects}, {0, w->items[0].nobjects}};
 	struct merge m;
 	struct item *it;
 	struct err e;
@@ -292,7 +204,7 @@ static void check_moment(struct world *w, int64_t at_ms)
 			for (enum item_side s = ITEM_DATA; s < ITEM_SIDES; s++) {
 				if (!merge_wants(&m, s))
 					continue;
-				merge_give(&m, s, make_page(w, &cursors[s], s));
+				merge_give(&m, s, world_page(w, &cursors[s], s));
 				given = true;
 			}
 			assert_true(given);
@@ -300,9 +212,9 @@ static void check_moment(struct world *w, int64_t at_ms)
 		}
 		const struct model *model = &w->items[atoi(buf_str(&it->key) + 1)];
 		assert_int_equal(atoi(buf_str(&it->key) + 1), n++);
-		int want = expected(model, at_ms), got = resolved(w, model, it, at_ms);
+		int want = expected(model, at_ms), got = world_state(w, model, it, at_ms, false);
 		if (want != got) {
-			explain(model, at_ms, want, got);
+			world_explain(model, at_ms, want, got);
 			fail_msg("the state differs from the model's");
 		}
 		item_free(it);
@@ -341,10 +253,10 @@ static void test_model(void **state)
 	static struct world w;
 	uint64_t asked = 0, count = 0;
 	for (unsigned long n = 0; n < histories(); n++) {
-		seed = UINT64_C(0x9e3779b97f4a7c15) * (n + 1);
-		w = (struct world){.whole_seconds = chance(50),
+		world_seed = UINT64_C(0x9e3779b97f4a7c15) * (n + 1);
+		w = (struct world){.whole_seconds = world_chance(50),
 				   .page_size = page_sizes[n % 4],
-				   .nitems = 1 + draw(ITEMS_MAX)};
+				   .nitems = 1 + world_draw(ITEMS_MAX)};
 		for (size_t i = 0; i < w.nitems; i++) {
 			do
 				make_item(&w, &w.items[i]);
@@ -358,25 +270,6 @@ static void test_model(void **state)
 }
 
 /* --- single cases --- */
-
-static struct item *listed(const struct model *m)
-{
-	struct world w = {.nitems = 1, .page_size = 1000};
-	struct cursor cursors[ITEM_SIDES] = {{0, m->nobjects}, {0, m->nobjects}};
-	struct merge merge;
-	struct item *it = NULL;
-	struct err e;
-	w.items[0] = *m;
-	seed = 1;
-	merge_init(&merge, NULL, INT64_MIN);
-	while (merge_next(&merge, &it, &e) == MERGE_WAIT)
-		for (enum item_side s = ITEM_DATA; s < ITEM_SIDES; s++)
-			if (merge_wants(&merge, s))
-				merge_give(&merge, s, make_page(&w, &cursors[s], s));
-	merge_fini(&merge);
-	assert_non_null(it);
-	return it;
-}
 
 static struct object version(int64_t modified_ms, int seq, const char *event, int content)
 {
@@ -396,7 +289,7 @@ static void test_old_items_need_no_question(void **state)
 	struct resolve_result r;
 	m.objects[0] = version(START_MS, 1, "INSERT", 1);
 	m.objects[1] = version(START_MS + 5000, 2, "MODIFY", 2);
-	struct item *it = listed(&m);
+	struct item *it = world_listed(&m);
 	resolve_at(it, &(struct resolve_point){.ms = START_MS + 5000 + RESOLVE_MARGIN_MS}, false, &r);
 	assert_int_equal(r.state, RESOLVE_PRESENT);
 	assert_string_equal(item_version_id(it, r.chosen), "1");
@@ -414,11 +307,11 @@ static void test_later_versions_need_one_question(void **state)
 	m.objects[0] = version(START_MS, 1, "INSERT", 1);
 	for (int i = 1; i < 50; i++)
 		m.objects[i] = version(START_MS + i * INT64_C(3600000), i + 1, "MODIFY", i);
-	struct item *it = listed(&m);
+	struct item *it = world_listed(&m);
 	resolve_at(it, &(struct resolve_point){.ms = START_MS + INT64_C(1800000)}, false, &r);
 	assert_int_equal(r.state, RESOLVE_ASK);
 	assert_int_equal(r.nask, 1);
-	answer(&m, it, r.ask[0]);
+	world_answer(&m, it, r.ask[0]);
 	resolve_at(it, &(struct resolve_point){.ms = START_MS + INT64_C(1800000)}, false, &r);
 	assert_int_equal(r.state, RESOLVE_PRESENT);
 	assert_string_equal(item_version_id(it, r.chosen), "0");
@@ -433,7 +326,7 @@ static void test_vanished_version_is_lost(void **state)
 	struct resolve_result r;
 	m.objects[0] = version(START_MS, 1, "INSERT", 1);
 	m.objects[1] = version(START_MS + 10 * RESOLVE_MARGIN_MS, 2, "MODIFY", 2);
-	struct item *it = listed(&m);
+	struct item *it = world_listed(&m);
 	resolve_at(it, &(struct resolve_point){.ms = START_MS + 10 * RESOLVE_MARGIN_MS}, false, &r);
 	while (r.state == RESOLVE_ASK) {
 		for (size_t i = 0; i < r.nask; i++)
@@ -451,10 +344,10 @@ static void test_item_that_came_from_another_folder(void **state)
 	struct model m = {.nobjects = 1};
 	struct resolve_result r;
 	m.objects[0] = version(START_MS, 7, "MODIFY", 1);
-	struct item *it = listed(&m);
+	struct item *it = world_listed(&m);
 	resolve_at(it, &(struct resolve_point){.ms = START_MS - 1}, false, &r);
 	assert_int_equal(r.state, RESOLVE_ASK);
-	answer(&m, it, r.ask[0]);
+	world_answer(&m, it, r.ask[0]);
 	resolve_at(it, &(struct resolve_point){.ms = START_MS - 1}, false, &r);
 	assert_int_equal(r.state, RESOLVE_LOST);
 	resolve_at(it, &(struct resolve_point){.ms = START_MS - 1}, true, &r);
@@ -469,7 +362,7 @@ static void test_baseline(void **state)
 	struct model m = {.nobjects = 1};
 	struct resolve_result r;
 	m.objects[0] = version(START_MS + 1000, 0, "", 1);
-	struct item *it = listed(&m);
+	struct item *it = world_listed(&m);
 	char iso[CLOCK_ISO_SIZE];
 	resolve_at(it, &(struct resolve_point){.ms = START_MS}, false, &r);
 	assert_int_equal(r.state, RESOLVE_ASK);
