@@ -11,7 +11,7 @@ import random
 import bodies
 import harness
 
-KINDS = {"plain": 28, "replays": 22, "late": 10, "expired": 14, "other tool": 6, "takeover": 6, "baseline": 6, "null": 4,
+KINDS = {"plain": 28, "replays": 22, "late": 10, "expired": 14, "other tool": 6, "takeover": 6, "baseline": 12, "null": 4,
          "hand": 4}
 # S3's clock may be off DynamoDB's by 10 minutes; LastModified has whole seconds.
 SKEW_MS_MAX = 595_000
@@ -24,12 +24,19 @@ class Fact:
         self.seq, self.ms, self.kind, self.body = seq, ms, kind, body
 
 
-class Entry:
-    """A version or a marker of a slot's data key, or a version of its deletes key."""
+class Found:
+    """What a baseline read of an item, after the last of its changes until then."""
 
-    def __init__(self, what, fact, body, at_ms, note=""):
-        self.what, self.fact, self.body, self.at_ms, self.note = what, fact, body, at_ms, note
-        self.modified_ms = self.event_ms = None  # of S3's clock; of a baseline
+    def __init__(self, fact, ms):
+        self.fact, self.ms = fact, ms
+
+
+class Entry:
+    """A version or a marker of a slot's data key, or a version of its deletes key; of a change, a baseline, or another tool."""
+
+    def __init__(self, what, fact, body, at_ms, note="", found=None):
+        self.what, self.fact, self.body, self.at_ms, self.note, self.found = what, fact, body, at_ms, note, found
+        self.modified_ms = None  # of S3's clock
         self.null = self.gone = False
         self.storage_class = None
 
@@ -41,7 +48,6 @@ class Slot:
     def __init__(self, name, key, tenant):
         self.name, self.key, self.tenant = name, key, tenant
         self.facts, self.entries = [], []
-        self.unrecorded = 0  # so many of the facts came before the stream was read
 
     def present(self):
         return [e for e in self.entries if not e.gone]
@@ -92,6 +98,7 @@ class History:
         self.seed = seed
         rng = self.rng = random.Random(seed)
         self.kind = kind or rng.choices(list(KINDS), KINDS.values())[0]
+        self.more = rng.choice(("late", "expired", None, None)) if self.kind == "baseline" else None
         self.left_out = {}
         self.table = f"t{seed}"
         self.prefix = rng.choice(("", "", "p/", "a b+/\u00fc%/"))
@@ -188,16 +195,13 @@ class History:
         if self.kind == "other tool":
             self.store_without_metadata(changes, len(changes))
             return
-        if self.kind in ("takeover", "baseline"):
+        if self.kind == "baseline":
+            self.store_with_baselines(changes)
+            return
+        if self.kind == "takeover":
             first = rng.randint(0, len(changes))
-            if self.kind == "takeover":
-                ended = self.store_without_metadata(changes, rng.randint(first, len(changes)))
-            else:
-                ended = self.first_ms - rng.randint(0, 3_600_000)
-                self.unrecorded(changes, first)
+            ended = self.store_without_metadata(changes, rng.randint(first, len(changes)))
             t = ended + rng.choice((2500, 60_000, 7_200_000))
-            if self.kind == "baseline":
-                self.baseline(changes, first)
         crashes = rng.choice((1, 2, 4)) if self.kind in ("replays", "expired", "null") else 0
         i = first
         while i < len(changes):
@@ -219,12 +223,6 @@ class History:
         slot.entries.append(Entry(what, fact, None if what == "marker" else body, t, note))
         return slot.entries[-1]
 
-    @staticmethod
-    def unrecorded(changes, count):
-        for steps in changes[:count]:
-            for _, slot, _ in steps[:1]:
-                slot.unrecorded += 1
-
     def store_without_metadata(self, changes, count):
         """An older tool: no metadata, no deletes objects, JSON as it happens to come. When it ended."""
         t = 0
@@ -239,27 +237,58 @@ class History:
             t += self.way.latency()
         return t
 
-    def baseline(self, changes, first):
-        """What a scan found, stored when nothing is there: a conditional write looks, and asks about removals."""
-        if not changes:
-            return
-        slot = changes[0][0][1]
-        facts = [steps[0][2] for steps in changes]
-        # A scan begins when the stream is read already.
-        scanned = self.rng.choice(facts[max(first - 1, 0):]).ms + self.rng.choice((0, 1, 999, 5000, 300_000))
-        state = [f for f in facts if f.ms <= scanned]
-        if not state or state[-1].kind == "REMOVE":
-            return
-        slot.baseline = (state[-1].body, scanned)
+    def store_with_baselines(self, changes):
+        """
+        Some changes are lost: those before the stream was read, and those of gaps. Baselines write where the bucket has
+        something else than the table; of what they find, every change until then is stored before, and none behind.
+        """
+        rng, t = self.rng, 0
+        lost = set(range(rng.randint(0, len(changes)))) if rng.random() < 0.6 else set()
+        for _ in range(rng.choice((0, 1, 1, 2, 3))):
+            begin = rng.randrange(len(changes))
+            lost.update(range(begin, begin + rng.choice((1, 1, 2, 5))))
+        often = rng.choice((0.4, 0.8, 1))
+        had, read_ms = None, 0  # what is in the bucket; the last baseline
+        for i, steps in enumerate(changes):
+            fact = steps[0][2]
+            if i not in lost:
+                t = max(t, self.way.ready(fact.ms))
+                t = self.enter_all(steps, t)
+                had = fact
+            there = fact.body if fact.kind != "REMOVE" else None
+            if there == (had.body if had and had.kind != "REMOVE" else None) or rng.random() >= often:
+                continue
+            # Of a change often the second alone is known, and one of the same second may follow.
+            end = max(changes[i + 1][0][2].ms - 1, fact.ms + (999 if self.whole_seconds else 0)) if i + 1 < len(
+                changes) else fact.ms + 300_000
+            ms = max(read_ms + 1, min(end, fact.ms + rng.choice((0, 1, 999, 5000, 300_000))))
+            if ms > end:
+                continue
+            read_ms = ms
+            found = Found(fact, ms)
+            # What came from the stream since it was read is left to the stream, whose tip lies 2 s back.
+            t = max(t, self.way.ready(ms)) + rng.choice((2500, 2500, 10_000, 60_000))
+            whats = ("version",) if there else ("deletes", "marker")
+            t = self.enter_all([(what, steps[0][1], None) for what in whats], t, found)
+            had = fact
+
+    def enter_all(self, steps, t, found=None):
+        """One after another, now and then one of them twice. When the last is stored."""
+        for what, slot, fact in steps:
+            for again in range(2 if self.rng.random() < 0.04 else 1):
+                body = found.fact.body if found else fact.body
+                self.enter(slot, what, fact, body, t, "again" if again else "").found = found
+                t += self.way.latency()
+        return t
 
     def disturb(self, slot):
-        """What comes between: late requests, markers made by hand, the baseline."""
+        """What comes between: late requests, markers made by hand."""
         if self.kind == "late":
             self.add_late(slot)
         elif self.kind == "hand":
             self.add_hand(slot)
-        elif self.kind == "baseline" and hasattr(slot, "baseline"):
-            self.add_baseline(slot)
+        elif self.kind == "baseline" and self.more == "late":
+            self.add_late(slot)
 
     @staticmethod
     def insert(slot, entry):
@@ -278,7 +307,7 @@ class History:
             if e.what == "marker" and any(o.what == "version" for o in between):
                 self.leave_out("late DELETE behind a new version")
                 continue
-            self.insert(slot, Entry(e.what, e.fact, e.body, t, "late"))
+            self.insert(slot, Entry(e.what, e.fact, e.body, t, "late", e.found))
 
     def add_hand(self, slot):
         for e in list(slot.entries):
@@ -289,26 +318,13 @@ class History:
                 if not after or after[0].what == "version" or after[0].what == "deletes":
                     self.insert(slot, Entry("marker", None, None, t, "by hand"))
 
-    def add_baseline(self, slot):
-        body, scanned = slot.baseline
-        t = scanned + self.rng.choice((10, 2000, 60_000, 900_000))
-        before = [e for e in slot.entries if e.at_ms <= t]
-        data = [e for e in before if e.is_data()]
-        if data and data[-1].what == "version" or any(
-                e.what == "deletes" and e.fact.ms > scanned - 1000 for e in before) or (
-                before and before[-1].what == "deletes"):
-            return
-        entry = Entry("version", None, body, t, "baseline")
-        entry.event_ms = scanned
-        self.insert(slot, entry)
-
     # What became of it
 
     def wear(self, slot):
         rng = self.rng
         if self.kind == "null":
             self.lose_null_versions(slot)
-        if self.kind == "expired":
+        if self.kind == "expired" or (self.kind == "baseline" and self.more == "expired"):
             self.expire(slot)
         if rng.random() < 0.06:
             for e in slot.entries:
@@ -334,8 +350,10 @@ class History:
         """A lifecycle rule: noncurrent since before a time, or older than the newest few; then lonely markers."""
         rng = self.rng
         data, deletes = slot.lists()
+        if not slot.entries:
+            return
         cutoff = rng.choice(slot.entries).modified_ms + rng.choice((0, 1000, 60_000))
-        doubles = len({(e.what, e.fact) for e in slot.entries}) < len(slot.entries)
+        doubles = len({(e.what, e.fact or e.found) for e in slot.entries}) < len(slot.entries)
         keep = rng.choice((0, 1, 2, 3)) if rng.random() < 0.3 and not doubles else None
         for entries in (data,) if rng.random() < 0.4 else (data, deletes):
             for i, e in enumerate(entries[:-1]):
@@ -364,7 +382,7 @@ class History:
                     one["content_type"] = "application/json"
                     if e.storage_class:
                         one["storage_class"] = e.storage_class
-                    if e.fact or e.event_ms is not None:
+                    if e.fact or e.found:
                         one["meta"] = self.metadata(e)
                 found.append(one)
         return found
@@ -377,7 +395,7 @@ class History:
     @staticmethod
     def metadata(e):
         if e.fact is None:
-            return {"ddb-event": "BASELINE", "ddb-time": bodies.iso(e.event_ms)}
+            return {"ddb-event": "BASELINE", "ddb-time": bodies.iso(e.found.ms), "ddb-stream": "2025-06-15T00:00:00.000"}
         return {"ddb-event": e.fact.kind, "ddb-seq": str(e.fact.seq), "ddb-time": bodies.iso(e.fact.ms),
                 "ddb-stream": "2025-06-15T00:00:00.000", "ddb-shard": "shardId-1"}
 

@@ -41,28 +41,43 @@ def judge(slot, at, folders):
 
 
 def judge_entries(slot, present, at, folders):
-    known = {e.fact for e in present if e.fact}
-    if any(e.what == "marker" and e.fact and not has_deletes(present[:i], e.fact) for i, e in enumerate(present)):
+    if any(e.what == "marker" and what(e) and not has_deletes(present[:i], what(e)) for i, e in enumerate(present)):
         return Verdict(None, "a removal whose marker outlived its deletes version")
+    known = in_order(slot, present)
     passed = [f for f in slot.facts if at.covers(f)]
-    found = [f for f in passed if f in known]
+    reached = [k for k in known if at.covers(k)]
     other = newest_of_others(present, at)
     if other is not None:
         if any(e.fact and not at.covers(e.fact) for e in present[:present.index(other)]):
             return Verdict(None, "an object of another tool behind a change that is later than the time")
         return Verdict({ABSENT} if other.what == "marker" else {readable(other)})
-    if not found:
+    if not reached:
         return before_all(slot, at, present, known, folders)
-    last = found[-1]
-    if last.kind != "REMOVE":
-        if last is not passed[-1]:
+    last = reached[-1]
+    if fact_of(last).kind != "REMOVE":
+        if fact_of(last) is not passed[-1]:
             return Verdict(None, "a version between others is gone")
-        return Verdict({readable(e) for e in present if e.fact is last})
-    return after_removal(slot, at, last, passed[-1], known, folders)
+        return Verdict({readable(e) for e in present if what(e) is last})
+    return after_removal(last, passed[-1], known[known.index(last) + 1:], folders)
+
+
+def what(entry):
+    """The change that it was stored for, or what a baseline found; None: another tool's."""
+    return entry.fact or entry.found
+
+
+def fact_of(known):
+    return getattr(known, "fact", known)
+
+
+def in_order(slot, present):
+    """What is known, as it happened: a baseline found what the change before it had made."""
+    known = {what(e) for e in present} - {None}
+    return sorted(known, key=lambda k: (slot.facts.index(fact_of(k)), fact_of(k) is not k))
 
 
 def has_deletes(entries, fact):
-    return any(e.what == "deletes" and e.fact is fact for e in entries)
+    return any(e.what == "deletes" and what(e) is fact for e in entries)
 
 
 def newest_of_others(present, at):
@@ -71,13 +86,9 @@ def newest_of_others(present, at):
     one of the latest second, and in one second a marker.
     """
     last = max((i for i, e in enumerate(present) if e.fact and at.covers(e.fact)), default=-1)
-    found = [(time_of(e) // 1000, e.what == "marker", i) for i, e in enumerate(present)
-             if i > last and e.fact is None and time_of(e) <= at.ms]
+    found = [(e.modified_ms // 1000, e.what == "marker", i) for i, e in enumerate(present)
+             if i > last and what(e) is None and e.modified_ms <= at.ms]
     return present[max(found)[2]] if found else None
-
-
-def time_of(entry):
-    return entry.modified_ms if entry.event_ms is None else entry.event_ms
 
 
 def readable(entry):
@@ -89,24 +100,29 @@ def readable(entry):
 def before_all(slot, at, present, known, folders):
     """Nothing until then is in the bucket; what is known first tells whether there was something."""
     others = any(e.fact is None for e in present)
-    first = next((f for f in slot.facts if f in known), None)
+    first = next((k for k in known if fact_of(k) is k), None)
     existed = [f for f in slot.facts if at.covers(f)][-1:]
     existed = bool(existed) and existed[0].kind != "REMOVE"
-    tells = first is not None and (first.kind == "REMOVE" or (first.kind == "MODIFY" and not folders))
-    if tells:
+    if tells([first] if first else [], folders):
         return Verdict({NAMED, ABSENT} if others else {NAMED})
     return Verdict({ABSENT}, "it existed, and nothing that is left tells of it" if existed and not others else None)
 
 
-def after_removal(slot, at, last, truth, known, folders):
+def after_removal(last, truth, later, folders):
     """A removal, unless a version behind it is gone: then the next change that is known tells that there was one."""
-    later = [f for f in slot.facts if f in known and not at.covers(f)]
-    tells = later and (later[0].kind == "REMOVE" or (later[0].kind == "MODIFY" and not folders))
-    if truth is last or truth.kind == "REMOVE":
-        return Verdict({ABSENT, NAMED} if tells else {ABSENT})
-    if tells:
+    told = tells(later, folders)
+    if truth is fact_of(last) or truth.kind == "REMOVE":
+        return Verdict({ABSENT, NAMED} if told else {ABSENT})
+    if told:
         return Verdict({NAMED})
     return Verdict({ABSENT}, "it existed, and nothing that is left tells of it")
+
+
+def tells(later, folders):
+    """Was there a version before the first of them? A baseline writes only where the bucket has something else."""
+    if not later:
+        return False
+    return fact_of(later[0]) is not later[0] or later[0].kind == "REMOVE" or (later[0].kind == "MODIFY" and not folders)
 
 
 def changed_since(slot, since_ms):
@@ -114,9 +130,9 @@ def changed_since(slot, since_ms):
     changed = False
     late = any(e.note for e in slot.entries)
     for e in slot.entries:
-        if e.gone or (e.event_ms is not None and e.event_ms > since_ms):
+        if e.gone or (e.found and e.found.ms > since_ms):
             return None
-        ms = e.fact.ms if e.fact else time_of(e)
+        ms = what(e).ms if what(e) else e.modified_ms
         if late and e.what == "marker" and ms <= since_ms < e.modified_ms:
             return None
         changed = changed or ms > since_ms

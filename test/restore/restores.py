@@ -88,7 +88,7 @@ class Restores:
         """Times at which something happens, and beside them; and where the margin of the clocks ends."""
         events, edges = set(), set()
         for slot in self.slots:
-            for ms in [f.ms for f in slot.facts] + [e.event_ms for e in slot.entries if e.event_ms is not None]:
+            for ms in [f.ms for f in slot.facts] + [e.found.ms for e in slot.entries if e.found]:
                 events.update((ms - 1000, ms - 1, ms, ms + 1, ms + 1000, ms // 1000 * 1000, ms // 1000 * 1000 + 999))
             for e in slot.entries:
                 edges.update(e.modified_ms + d + o for d in (0, MARGIN_MS) for o in (-1000, 0, 1000))
@@ -298,7 +298,7 @@ class Restores:
         lines += [f"      {bodies.iso(f.ms)} seq {f.seq} {f.kind} {f.body.decode()[:200]}" for f in slot.facts]
         lines.append("    as it was stored:")
         for e in slot.entries:
-            what = e.fact.kind if e.fact else "BASELINE of " + bodies.iso(e.event_ms) if e.event_ms is not None else "another tool's"
+            what = e.fact.kind if e.fact else "BASELINE of " + bodies.iso(e.found.ms) if e.found else "another tool's"
             size = "" if e.body is None else f" body {hashlib.md5(e.body).hexdigest()[:6]}"
             more = " ".join(filter(None, (e.note, "null" if e.null else "", e.storage_class, "GONE" if e.gone else "")))
             lines.append(f"      LastModified {bodies.iso(e.modified_ms)} {e.what:8} {what}"

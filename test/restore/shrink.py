@@ -72,7 +72,7 @@ class Shrunk:
 def drop_facts(slot, at, count):
     gone = slot.facts[at:at + count]
     slot.facts = slot.facts[:at] + slot.facts[at + count:]
-    slot.entries = [e for e in slot.entries if e.fact not in gone]
+    slot.entries = [e for e in slot.entries if e.fact not in gone and not (e.found and e.found.fact in gone)]
     return derive_kinds(slot.facts) and bool(slot.entries)
 
 
