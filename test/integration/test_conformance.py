@@ -227,15 +227,34 @@ class Reading(Case):
         self.fake.write(table, 20)
         self.backed_up(daemon, table)
 
-    def test_expiry_before_the_first_record_leaves_no_gap(self):
-        table = self.fake.new_table()
-        daemon = self.start(table, ready=True)
+    def expired(self, table):
+        """How often an iterator of the table was refused for its age."""
+        return sum(r["code"] == "ExpiredIteratorException" for r in self.fake.requests(op="GetRecords", table=table))
+
+    def expiry_before_the_first_record(self, table, since, latest, **settings):
+        daemon = self.start(table, ready=True, **settings)
         shard = self.ids(table)[0]
         daemon.wait(lambda: self.reads(shard), 20, "the shard was read")
-        self.fake.write(table, 20)
+        rule = self.fake.fault(op="GetRecords", status=400, code="ThrottlingException")
+        daemon.wait(lambda: self.fake.hits(rule), 20, "reading stopped")
+        self.fake.write(table, 20, keys=100)
         self.fake.advance(16 * 60)
-        self.backed_up(daemon, table)
-        self.assertEqual(self.fake.shards(table)[0]["iterators"]["LATEST"], 0)
+        self.fake.do("clear_faults")
+        self.backed_up(daemon, table, **since)
+        self.assertGreaterEqual(self.expired(table), 1)
+        self.assertEqual(self.fake.shards(table)[0]["iterators"]["LATEST"], latest)
+        self.assertEqual(self.gaps(daemon), 0)
+
+    def test_expiry_before_the_first_record_leaves_no_gap(self):
+        self.expiry_before_the_first_record(self.fake.new_table(), {}, 0)
+
+    def test_expiry_before_the_first_record_after_a_start_at_latest_leaves_no_gap(self):
+        table = self.fake.new_table()
+        self.fake.write(table, 20, keys=100)
+        last = self.fake.records(table)[-1]["seq"]
+        # What is older than the backup by little is written, too: event times are approximate.
+        self.fake.do("clock", real_date=False, advance_ms=600000)
+        self.expiry_before_the_first_record(table, {"since": last}, 1, start="latest")
 
     def test_expiry_in_the_middle_resumes_after_the_last_read(self):
         table = self.fake.new_table(page_records=10)
@@ -258,6 +277,7 @@ class Reading(Case):
         self.fake.do("clear_faults")
         self.fake.write(table, 20)
         self.backed_up(daemon, table, 60)
+        self.assertGreaterEqual(self.expired(table), 1)
 
     def test_trimmed_data_in_get_shard_iterator(self):
         table = self.fake.new_table()
