@@ -79,7 +79,7 @@ def stream_options(rng):
         "page_bytes": rng.choice((1 << 20, 1 << 20, 50000)),
         "iterator_ms": rng.choice((900000, 900000, 3000, 800)),
         "crc": rng.choice(("right", "right", "absent")),
-        "gzip": rng.random() < 0.7,
+        "gzip_unasked": rng.random() < 0.3,
         "time": rng.choice(("seconds", "seconds", "seconds", "fraction", "exponent", "absent")),
         "identity": rng.choice(("lower", "upper")),
         "unknown_fields": rng.random() < 0.3,

@@ -165,7 +165,8 @@ static void finish_dynamodb(struct exchange *x)
 	char crc[16];
 
 	reply_header(a, "Content-Type", "application/x-amz-json-1.0");
-	if (a->gzip && accepts && strstr(accepts, "gzip") && a->body.len >= GZIP_LEAST) {
+	bool wanted = a->gzip_unasked || (a->gzip && accepts && strstr(accepts, "gzip"));
+	if (wanted && a->body.len >= GZIP_LEAST) {
 		compress_body(&a->body);
 		reply_header(a, "Content-Encoding", "gzip");
 	}

@@ -58,6 +58,7 @@ static const struct option options[] = {
 	NUMBER(shard_calls_per_s, 0, INT32_MAX),
 	NAME(crc, "right", "wrong", "absent"),
 	BOOL(gzip),
+	BOOL(gzip_unasked),
 	NAME(time, "seconds", "fraction", "exponent", "absent"),
 	NAME(identity, "lower", "upper"),
 	BOOL(unknown_fields),

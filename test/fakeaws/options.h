@@ -26,7 +26,7 @@ struct options {
 	int64_t iterator_ms, retention_ms;
 	int64_t shard_calls_per_s;
 	int crc;
-	bool gzip;
+	bool gzip, gzip_unasked;
 	int time;
 	int identity;
 	bool unknown_fields;

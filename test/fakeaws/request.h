@@ -52,7 +52,7 @@ struct reply {
 	char code[64];	/* of the error, for the audit */
 	bool wants_crc; /* DynamoDB: x-amz-crc32, and gzip for those who accept it */
 	int crc;	/* enum crc_mode */
-	bool gzip;
+	bool gzip, gzip_unasked;
 };
 
 enum crc_mode { CRC_RIGHT, CRC_WRONG, CRC_ABSENT };

@@ -251,6 +251,7 @@ void streams_records(struct fake *f, struct request *r, struct reply *a)
 	struct options *o = &p->stream->table->options;
 	if (limit > o->page_records)
 		limit = o->page_records;
+	a->gzip_unasked = o->gzip_unasked;
 	next = it;
 	next.issued_ms = vclock_of_ms(&f->clock, SERVICE_DYNAMODB);
 	/* Empty pages come before the first record, wherever the reader begins. */

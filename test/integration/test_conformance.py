@@ -386,8 +386,8 @@ class Reading(Case):
     def test_provisioned_throughput_exceeded_exception_backs_off_one_shard(self):
         self.throttled("ProvisionedThroughputExceededException")
 
-    def broken_answers(self, **fault):
-        table = self.fake.new_table(page_records=20)
+    def broken_answers(self, options=None, **fault):
+        table = self.fake.new_table(page_records=20, **(options or {}))
         rule = self.fake.fault(op="GetRecords", skip=1, count=3, **fault)
         self.fake.write(table, 200, keys=30, deletes=0.2)
         daemon = self.start(table)
@@ -415,9 +415,16 @@ class Reading(Case):
         self.backed_up(self.start(table), table)
 
     def test_right_crc_with_gzip(self):
-        table = self.fake.new_table(gzip=True)
-        self.fake.write(table, 100)
+        """Of the bytes on the wire. The daemon asks for none, and takes what comes."""
+        table = self.fake.new_table(gzip_unasked=True)
+        self.fake.write(table, 100, bytes=1500)
         self.backed_up(self.start(table), table)
+
+    def test_wrong_crc_with_gzip_retried(self):
+        self.broken_answers({"gzip_unasked": True}, crc="wrong")
+
+    def test_a_cut_off_body_with_gzip_skips_nothing(self):
+        self.broken_answers({"gzip_unasked": True, "crc": "absent"}, truncate=300)
 
     def test_start_latest_skips_old_data_at_the_first_start_only(self):
         table = self.fake.new_table()

@@ -310,7 +310,12 @@ static void test_crc(void **state)
 	aws_fixture_answer(f, "200 OK", "Content-Encoding: gzip\r\n", "123456789", 9);
 	streams_get_records(&f->op, "it", 0, NULL, NULL);
 	assert_int_equal(aws_wait(&f->op, NULL), -ERR_CORRUPT);
-	assert_non_null(strstr(f->op.err.message, "compressed"));
+	assert_non_null(strstr(f->op.err.message, "gzip"));
+
+	aws_fixture_answer(f, "200 OK", "Content-Encoding: br\r\n", "123456789", 9);
+	streams_get_records(&f->op, "it", 0, NULL, NULL);
+	assert_int_equal(aws_wait(&f->op, NULL), -ERR_CORRUPT);
+	assert_non_null(strstr(f->op.err.message, "\"br\""));
 }
 
 static void test_describe_table(void **state)
