@@ -24,8 +24,9 @@ int restore_run(const struct options *o);
 int snapshot_run(const struct options *o);
 int gaps_run(const struct options *o);
 int backfill_run(const struct options *o);
+int verify_run(const struct options *o);
 extern const char tables_help[], history_help[], diff_help[], restore_help[], snapshot_help[], gaps_help[],
-	backfill_help[];
+	backfill_help[], verify_help[];
 
 /* "ddb-streamctl: ..." on standard error. */
 void cli_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

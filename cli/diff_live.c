@@ -354,31 +354,10 @@ static int look_for_one(struct diff_live *d, struct err *e)
 
 /* --- all of it --- */
 
-/* What keys the table has, which must be those of the backup. */
-static int describe(struct diff_live *d, struct err *e)
-{
-	struct session *s = d->plan->session;
-	struct table_description description = {0};
-	unsigned attempt = 1;
-	int rc;
-	do {
-		table_describe(&s->op, d->plan->options->table, &description, NULL, NULL);
-		rc = session_settle(s, &s->op, attempt++);
-	} while (rc > 0);
-	if (rc < 0)
-		*e = s->op.err;
-	else
-		rc = schema_from_description(&description, &d->schema, e);
-	table_description_fini(&description);
-	if (rc == 0 && d->plan->rows.schema->n > 0)
-		rc = schema_same_key(d->plan->rows.schema, &d->schema, e);
-	return rc < 0 ? rc : 0;
-}
-
 static int compare(struct diff_live *d, struct err *e)
 {
 	const struct diff_plan *p = d->plan;
-	int rc = describe(d, e);
+	int rc = schema_load_live(p->session, p->options->table, p->rows.schema, &d->schema, e);
 	if (rc < 0)
 		return rc;
 	d->plan->rows.schema = &d->schema;

@@ -1,5 +1,10 @@
 #include "fetch.h"
 
+#include <string.h>
+
+#include "codec/digest.h"
+#include "codec/encode.h"
+
 /* An item has 400 KB, of which every byte may take six as JSON. */
 #define BODY_MAX ((size_t)4 << 20)
 
@@ -64,6 +69,18 @@ static void next(struct fetch *f, struct fetch_slot *slot)
 	start(slot);
 }
 
+/* What the network does to bytes it does not do twice. */
+static bool is_damaged(const struct fetch_job *j, struct span bytes)
+{
+	uint8_t md5[DIGEST_MD5_SIZE];
+	char hex[2 * DIGEST_MD5_SIZE];
+	if (!j->head.etag_is_md5)
+		return false;
+	digest_md5(md5, bytes.ptr, bytes.len);
+	encode_hex(hex, md5, sizeof(md5));
+	return memcmp(hex, j->head.etag, sizeof(hex)) != 0;
+}
+
 static void on_answer(struct aws_op *op, int rc, void *arg)
 {
 	struct fetch_slot *slot = arg;
@@ -80,6 +97,14 @@ static void on_answer(struct aws_op *op, int rc, void *arg)
 		}
 	} else if (j->body && j->head.exists) {
 		bytes = (struct span){buf_str(http_body(op->slot)), http_body(op->slot)->len};
+		f->bytes += bytes.len;
+		bool again = !j->damaged;
+		j->damaged = is_damaged(j, bytes);
+		if (j->damaged && again) {
+			f->retries++;
+			start(slot);
+			return;
+		}
 	}
 	j->done(j, rc, &op->err, bytes);
 	slot->job = NULL;

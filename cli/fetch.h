@@ -16,6 +16,7 @@ struct fetch_job {
 	const char *version_id;
 	bool body;	     /* GET, else HEAD */
 	struct s3_head head; /* the answer; head.exists false when it is gone */
+	bool damaged;	     /* of a GET: the bytes are not those of the ETag, which is an MD5, each time it was read */
 	/* rc 0 or negative with `e`; `bytes` is the body of a GET during the call. The job may be freed in it. */
 	void (*done)(struct fetch_job *j, int rc, const struct err *e, struct span bytes);
 	void *arg;
@@ -34,7 +35,7 @@ struct fetch {
 	STAILQ_HEAD(, fetch_job) queue;
 	struct fetch_slot slots[SESSION_SLOTS];
 	size_t nslots; /* that were set up */
-	uint64_t heads, gets, retries;
+	uint64_t heads, gets, retries, bytes;
 };
 
 int fetch_init(struct fetch *f, struct session *s, struct err *e);

@@ -16,22 +16,8 @@
 
 #define REQUEST "baseline-request.json"
 #define POLL_MS 1000
-#define INTERVALS 3 /* of the daemon, without a word from it */
-#define INTERVAL_LEAST_MS 60000
 /* Until a request is taken: the daemon looks for it at each discovery, which is 10 minutes apart at most. */
 #define TAKE_MS 900000
-
-/* How old the daemon's last word may be. */
-static int64_t patience_ms(const struct heal *h)
-{
-	int64_t interval_ms = h->session->conf->watermark_interval_ms;
-	return INTERVALS * (interval_ms > INTERVAL_LEAST_MS ? interval_ms : INTERVAL_LEAST_MS);
-}
-
-static bool is_silent(const struct heal *h)
-{
-	return h->saved_ms == CLOCK_UNKNOWN || session_now_ms(h->session) - h->saved_ms > patience_ms(h);
-}
 
 /* 0 or a negative error. *exists: is there a watermark.json? */
 static int read_mark(struct heal *h, bool *exists, struct err *e)
@@ -59,7 +45,7 @@ int heal_look(struct heal *h)
 			h->session->meta_path, h->table);
 		return EX_NOINPUT;
 	}
-	if (!is_silent(h))
+	if (!watermark_is_silent(h->saved_ms, h->session))
 		return 0;
 	cli_say("the daemon of table %s has written nothing since %s; it makes the baseline: start ddb-streamd",
 		h->table, watermark_time(saved, h->saved_ms));
@@ -179,7 +165,7 @@ static void tell(const struct heal *h, bool taken, struct progress *p)
 static int lose_patience(const struct heal *h, bool taken, int64_t since_mono_ms)
 {
 	char saved[CLOCK_ISO_SIZE];
-	if (is_silent(h)) {
+	if (watermark_is_silent(h->saved_ms, h->session)) {
 		cli_say("the daemon of table %s has written nothing since %s; the baseline goes on when it is there "
 			"again",
 			h->table, watermark_time(saved, h->saved_ms));

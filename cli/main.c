@@ -15,6 +15,8 @@ static const struct cli_verb verbs[] = {
 	{"snapshot", OPTIONS_SNAPSHOT, "a table as files that ImportTable and Athena read", snapshot_help,
 	 snapshot_run},
 	{"gaps", OPTIONS_GAPS, "holes in a table's history, and a word that closes them", gaps_help, gaps_run},
+	{"verify", OPTIONS_VERIFY, "is the backup equal to the live table, and its history whole?", verify_help,
+	 verify_run},
 	{"backfill", OPTIONS_BACKFILL, "have the daemon write what the backup does not hold", backfill_help,
 	 backfill_run},
 };

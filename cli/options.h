@@ -14,6 +14,8 @@
 #define OPTIONS_SNAPSHOT 32U
 #define OPTIONS_DIFF 64U
 #define OPTIONS_BACKFILL 128U
+#define OPTIONS_VERIFY 256U
+#define OPTIONS_DRILL 512U
 
 struct options {
 	/* where the backup is */
@@ -22,8 +24,10 @@ struct options {
 	/* what of it */
 	char *table, *key, *key_value, *key_range, *hash, *tenant, *prefix, *at, *with, *at_seq, *since, *limit;
 	/* what to do with it */
-	char *output, *to, *format, *to_file, *to_table, *to_region, *via_import, *rate, *journal;
+	char *output, *to, *format, *to_file, *to_table, *to_region, *via_import, *rate, *journal, *sample, *seed,
+		*into;
 	bool in_place, resume, dry_run, no_wait, cancel;
+	bool deep, repair, to_scratch_file, clean_up;
 	bool diff, size, detail;
 	bool first, last, force, accept, yes;
 	bool help, version;

@@ -54,12 +54,6 @@ static void read_ttl(struct schema *sc)
 		sc->ttl_attribute = json_string_value(json_object_get(ttl, "AttributeName"));
 }
 
-static const json_t *list_of(const struct schema *sc, const char *name)
-{
-	const json_t *list = json_object_get(sc->root, name);
-	return json_is_array(list) ? list : NULL;
-}
-
 /* Takes the reference to `root`. */
 static int read_root(struct schema *sc, json_t *root, struct err *e)
 {
@@ -70,9 +64,6 @@ static int read_root(struct schema *sc, json_t *root, struct err *e)
 		return err_set(e, ERR_CORRUPT, "it has no object Table");
 	}
 	read_ttl(sc);
-	sc->tags = list_of(sc, "Tags");
-	sc->scalable_targets = list_of(sc, "ScalableTargets");
-	sc->scaling_policies = list_of(sc, "ScalingPolicies");
 	return read_key(sc, e);
 }
 
@@ -93,6 +84,27 @@ int schema_from_description(const struct table_description *d, struct schema *sc
 	if (root == NULL)
 		return err_set(e, ERR_SYSTEM, "out of memory");
 	return read_root(sc, root, e);
+}
+
+int schema_load_live(struct session *s, const char *table, const struct schema *of_backup, struct schema *sc,
+		     struct err *e)
+{
+	struct table_description description = {0};
+	unsigned attempt = 1;
+	int rc;
+	*sc = (struct schema){0};
+	do {
+		table_describe(&s->op, table, &description, NULL, NULL);
+		rc = session_settle(s, &s->op, attempt++);
+	} while (rc > 0);
+	if (rc < 0)
+		*e = s->op.err;
+	else
+		rc = schema_from_description(&description, sc, e);
+	table_description_fini(&description);
+	if (rc == 0 && of_backup->n > 0)
+		rc = schema_same_key(of_backup, sc, e);
+	return rc;
 }
 
 int schema_from_key(const char *text, struct schema *sc)

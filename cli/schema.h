@@ -19,8 +19,6 @@ struct schema {
 	const char *types[2];	   /* "S", "N", "B"; NULL: not known */
 	size_t n;		   /* how many of these there are */
 	const char *ttl_attribute; /* NULL: time to live is off, or not known */
-	/* Lists, NULL when they are not known: ListTagsOfResource, DescribeScalableTargets, DescribeScalingPolicies. */
-	const json_t *tags, *scalable_targets, *scaling_policies;
 };
 
 /*
@@ -32,6 +30,12 @@ int schema_load(struct session *s, struct schema *sc);
 int schema_parse(struct span text, struct schema *sc, struct err *e);
 /* Of a live table, whose time to live stays unknown. `d` may go afterwards. -ERR_CORRUPT, -ERR_SYSTEM. */
 int schema_from_description(const struct table_description *d, struct schema *sc, struct err *e);
+/*
+ * Asks DynamoDB what keys the live table has, which must be those of `of_backup` when that knows its own. 0 or a negative
+ * error; on success schema_fini.
+ */
+int schema_load_live(struct session *s, const char *table, const struct schema *of_backup, struct schema *sc,
+		     struct err *e);
 /* Only the names, in the order in which a key in DynamoDB's JSON has them. -ERR_INVALID for what is no such key. */
 int schema_from_key(const char *text, struct schema *sc);
 void schema_fini(struct schema *sc);

@@ -138,6 +138,8 @@ static void on_stop(void *arg)
 static int64_t old_ms(const struct state_options *o)
 {
 	int64_t least = o->at[0].ms;
+	if (o->all)
+		return INT64_MIN;
 	if (o->ntimes > 1 && o->at[1].ms < least)
 		least = o->at[1].ms;
 	if (o->since_ms != CLOCK_UNKNOWN && o->since_ms < least)

@@ -53,6 +53,7 @@ struct state_options {
 	size_t ntimes;
 	int64_t since_ms; /* only items that changed after it; CLOCK_UNKNOWN: all */
 	bool absent;	  /* deliver what was absent, too */
+	bool all;	  /* keep every version of an item, however old */
 	bool witness;	  /* with the body that tells its key */
 	bool bodies;	  /* false: fetch none, for a look at what there is */
 	const char *prefix;

@@ -72,6 +72,8 @@ static void take_body(struct question *q, struct span bytes)
 	struct err e;
 	if (!q->job.head.exists)
 		problem(si, "its version is gone: it expired, or was removed for good");
+	else if (q->job.damaged)
+		problem(si, "its version is damaged: its bytes are not those of its ETag");
 	else if (bytes.len == 0)
 		problem(si, "its version is empty: it was written from a stream without new images");
 	else if (canon_item(st->canon, bytes, &body, &e) < 0)

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #define TEXT_MAX ((size_t)64 << 20)
+#define INTERVALS 3 /* of the daemon, without a word from it */
+#define INTERVAL_LEAST_MS 60000
 
 static int64_t time_of(const json_t *o, const char *name)
 {
@@ -142,6 +144,13 @@ json_t *watermark_gap_json(const struct watermark_gap *g)
 	return json_pack("{s:s,s:o,s:o,s:o,s:o}", "reason", g->reason, "from", watermark_time_json(g->from_ms), "to",
 			 watermark_time_json(g->to_ms), "noticed", watermark_time_json(g->noticed_ms), "closed",
 			 watermark_time_json(g->closed_ms));
+}
+
+bool watermark_is_silent(int64_t saved_ms, const struct session *s)
+{
+	int64_t interval_ms = s->conf->watermark_interval_ms;
+	int64_t patience_ms = INTERVALS * (interval_ms > INTERVAL_LEAST_MS ? interval_ms : INTERVAL_LEAST_MS);
+	return saved_ms == CLOCK_UNKNOWN || session_now_ms(s) - saved_ms > patience_ms;
 }
 
 bool watermark_baseline_runs(const struct watermark_baseline *b)

@@ -48,6 +48,8 @@ void watermark_fini(struct watermark *w);
 uint64_t watermark_open_gaps(const struct watermark *w);
 /* As an object with null for what is not known; NULL when memory is out. The caller's: json_decref. */
 json_t *watermark_gap_json(const struct watermark_gap *g);
+/* Has the daemon, which last wrote at `saved_ms`, been silent for so long that it is not running? */
+bool watermark_is_silent(int64_t saved_ms, const struct session *s);
 /* Is a run waiting or under way? */
 bool watermark_baseline_runs(const struct watermark_baseline *b);
 /* All of it as an object, null when there is none; NULL when memory is out. The caller's: json_decref. */

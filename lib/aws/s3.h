@@ -50,7 +50,8 @@ struct s3_head {
 	bool delete_marker; /* the server said so (x-amz-delete-marker); not every server does */
 	char event[16], seq[64], time[40], stream[S3_META_VALUE_MAX], shard[S3_META_VALUE_MAX], by[32];
 	char after[S3_META_VALUE_MAX];
-	char etag[72]; /* without quotes */
+	char etag[72];	  /* without quotes */
+	bool etag_is_md5; /* of the body: neither a multipart upload nor encryption by KMS or a customer's key */
 	char version_id[128];
 	uint64_t size_bytes;
 	int64_t modified_ms; /* Last-Modified; whole seconds */

@@ -68,7 +68,7 @@ void s3_delete(struct aws_op *op, struct span key, aws_done_fn *done, void *arg)
 /* Where the header lines of an answer go. Each is looked at once: there are about twenty, with every item of a restore. */
 struct head_reading {
 	struct s3_head head;
-	char modified[40], length[24];
+	char modified[40], length[24], encryption[32], customer[32];
 };
 
 #define READ(name, field)                                                                                          \
@@ -93,6 +93,8 @@ static void read_header(void *arg, struct span name, struct span value)
 		READ("etag", head.etag),
 		READ("last-modified", modified),
 		READ("content-length", length),
+		READ("x-amz-server-side-encryption", encryption),
+		READ("x-amz-server-side-encryption-customer-algorithm", customer),
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
@@ -115,6 +117,15 @@ static void strip_quotes(char *etag)
 		memmove(etag, etag + 1, len - 2);
 		etag[len - 2] = '\0';
 	}
+}
+
+/* Amazon S3 API Reference, Object: "The ETag may or may not be an MD5 digest of the object data". */
+static bool is_md5(const struct head_reading *r)
+{
+	const char *etag = r->head.etag;
+
+	return strlen(etag) == 2 * DIGEST_MD5_SIZE && strspn(etag, "0123456789abcdef") == 2 * DIGEST_MD5_SIZE &&
+	       r->customer[0] == '\0' && (r->encryption[0] == '\0' || strcmp(r->encryption, "AES256") == 0);
 }
 
 static bool read_size(const struct aws_op *op, const char *text, uint64_t *out)
@@ -140,6 +151,7 @@ static int parse_head(struct aws_op *op)
 
 	http_header_each(op->slot, read_header, &r);
 	strip_quotes(r.head.etag);
+	r.head.etag_is_md5 = is_md5(&r);
 	if (!read_size(op, r.length, &r.head.size_bytes))
 		return aws_op_fail(op, ERR_CORRUPT, "Content-Length in the answer is missing or not a number");
 	if (!clock_parse_http(r.modified, &r.head.modified_ms))
