@@ -48,7 +48,6 @@ void baseline_window_settled(struct baseline *b, const struct baseline_page *p)
 	b->open_window--;
 	total->written += p->written;
 	total->removed += p->removed;
-	total->equal += p->equal;
 	total->left_to_stream += p->left;
 }
 
@@ -141,12 +140,10 @@ static void on_item(struct aws_op *op, int rc, void *arg)
 		failed(r, &e, "GetItem");
 	else if (item.len == 0 || elsewhere)
 		wait_for_stream(r, text(&r->body), true);
-	else if (span_eq(item, text(&r->body))) {
-		b->position->equal++;
-		done(r);
-	} else {
+	else if (span_eq(item, text(&r->body)))
+		done(r); /* it came since the Scan, or the Scan's marks are lost */
+	else
 		wait_for_stream(r, item, false);
-	}
 }
 
 static void ask_item(struct baseline_reader *r)

@@ -47,16 +47,20 @@ static int is_listed(struct filling *f, struct span name, struct span item, bool
 	struct baseline *b = f->b;
 	uint8_t digest[DIGEST_NAME_SIZE], md5[DIGEST_MD5_SIZE];
 	struct etagset_entry found;
+	/*
+	 * What the first run finds absent was never there, and need not be asked about if a condition guards the write. Later it may
+	 * lie under a marker, and then the change that the marker is of must be known.
+	 */
+	bool never = b->position->reason == BASELINE_FIRST && b->table->daemon->startup.conditional;
 	*ask = true;
 	if (b->names == NULL) {
-		/* Nothing is in the bucket: it need not be asked, if a condition guards the write. */
-		*ask = b->nnames > 0 || !b->table->daemon->startup.conditional;
+		*ask = b->nnames > 0 || !never;
 		return 0;
 	}
 	digest_name(digest, name.ptr, name.len);
 	int rc = etagset_find(b->names, digest, &found, f->err);
 	if (rc <= 0) {
-		*ask = !b->table->daemon->startup.conditional;
+		*ask = !never;
 		return rc;
 	}
 	rc = etagset_mark(b->names, &found, f->err);

@@ -102,7 +102,11 @@ static void on_put(struct aws_op *op, int rc, void *arg)
 {
 	struct worker *w = arg;
 	(void)op;
-	if (rc == -ERR_CONFLICT)
+	if (rc == -ERR_CONFLICT && !w->record->ask) {
+		/* The stream's own record put it there since the bucket was listed. */
+		w->record->ask = true;
+		baseline_write(w);
+	} else if (rc == -ERR_CONFLICT)
 		give_up(w);
 	else if (was_written(w, rc))
 		worker_done(w);
