@@ -54,6 +54,12 @@ static void read_ttl(struct schema *sc)
 		sc->ttl_attribute = json_string_value(json_object_get(ttl, "AttributeName"));
 }
 
+static const json_t *list_of(const struct schema *sc, const char *name)
+{
+	const json_t *list = json_object_get(sc->root, name);
+	return json_is_array(list) ? list : NULL;
+}
+
 /* Takes the reference to `root`. */
 static int read_root(struct schema *sc, json_t *root, struct err *e)
 {
@@ -64,6 +70,9 @@ static int read_root(struct schema *sc, json_t *root, struct err *e)
 		return err_set(e, ERR_CORRUPT, "it has no object Table");
 	}
 	read_ttl(sc);
+	sc->tags = list_of(sc, "Tags");
+	sc->scalable_targets = list_of(sc, "ScalableTargets");
+	sc->scaling_policies = list_of(sc, "ScalingPolicies");
 	return read_key(sc, e);
 }
 

@@ -19,6 +19,8 @@ struct schema {
 	const char *types[2];	   /* "S", "N", "B"; NULL: not known */
 	size_t n;		   /* how many of these there are */
 	const char *ttl_attribute; /* NULL: time to live is off, or not known */
+	/* Lists, NULL when they are not known: ListTagsOfResource, DescribeScalableTargets, DescribeScalingPolicies. */
+	const json_t *tags, *scalable_targets, *scaling_policies;
 };
 
 /*

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define PATH_BYTES 64 /* "Table.GlobalSecondaryIndexes[17]" */
 
@@ -388,6 +389,46 @@ int table_spec_create(const json_t *table, const char *name, const char *region,
 int table_spec_import(const json_t *table, const char *name, const char *region, struct table_spec *out, struct err *e)
 {
 	return make(table, name, region, true, out, e);
+}
+
+json_t *table_spec_tags(const json_t *tags)
+{
+	json_t *ours = json_array();
+	const json_t *tag;
+	size_t i;
+	json_array_foreach(tags, i, tag)
+	{
+		const char *key = json_string_value(json_object_get(tag, "Key"));
+		const char *value = json_string_value(json_object_get(tag, "Value"));
+		/* The prefix is reserved (Tagging AWS Resources, "Tag naming limits"): CloudFormation's, for instance. */
+		if (key == NULL || value == NULL || strncasecmp(key, "aws:", 4) == 0)
+			continue;
+		if (json_array_append_new(ours, json_pack("{s:s,s:s}", "Key", key, "Value", value)) < 0)
+			break;
+	}
+	if (json_array_size(ours) > 0)
+		return ours;
+	json_decref(ours);
+	return NULL;
+}
+
+int table_spec_tag(struct table_spec *spec, const json_t *tags, struct err *e)
+{
+	json_t *request = json_loadb(spec->request.ptr, spec->request.len, 0, NULL);
+	json_t *all = json_deep_copy(json_object_get(request, "Tags"));
+	if (all == NULL)
+		all = json_array();
+	int rc = json_array_extend(all, (json_t *)tags);
+	if (rc == 0)
+		rc = json_object_set(request, "Tags", all);
+	char *text = rc == 0 ? json_dumps(request, JSON_COMPACT) : NULL;
+	json_decref(all);
+	json_decref(request);
+	if (text == NULL)
+		return err_set(e, ERR_SYSTEM, "out of memory");
+	free((char *)spec->request.ptr);
+	spec->request = span_of(text);
+	return 0;
 }
 
 void table_spec_fini(struct table_spec *spec)

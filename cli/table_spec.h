@@ -3,8 +3,8 @@
  * (Amazon DynamoDB API Reference: TableDescription, CreateTable, TableCreationParameters). Pure.
  *
  * Taken over: key, attributes in use, secondary indexes, billing mode with its units or limits, stream, encryption, table
- * class, deletion protection. Time to live takes another request (aws/table.h). Tags, auto scaling, alarms, policies and
- * point-in-time recovery are not in a TableDescription, so they are in no table.json.
+ * class, deletion protection, tags. Time to live and auto scaling (scaling_spec.h) take other requests. Alarms, resource
+ * policies, Kinesis destinations and point-in-time recovery are in no table.json.
  *
  * Encryption: a table with an AWS owned key gets one again. Which of the account's KMS keys are AWS managed a description
  * does not tell, so the new table gets the very key of the old one, whoever manages it; but not in another region, where
@@ -41,6 +41,13 @@ int table_spec_create(const json_t *table, const char *name, const char *region,
  * the old table had is in the notes.
  */
 int table_spec_import(const json_t *table, const char *name, const char *region, struct table_spec *out, struct err *e);
+/*
+ * Adds tags, a list of {"Key","Value"} (table_spec_tags), to the request of a table_spec_create. -ERR_SYSTEM, and then the
+ * request stays as it was.
+ */
+int table_spec_tag(struct table_spec *spec, const json_t *tags, struct err *e);
+/* Those of the tags that anybody may set: not AWS's own. A new reference; NULL when there is none, or no memory. */
+json_t *table_spec_tags(const json_t *tags);
 void table_spec_fini(struct table_spec *spec);
 
 #endif

@@ -1,6 +1,7 @@
 #include "target.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -124,28 +125,58 @@ static int wait_until_ready(struct target *t, struct table_description *d)
 	return code;
 }
 
+static int send_create(struct target *t, const struct table_spec *spec)
+{
+	unsigned attempt = 1;
+	bool maybe_made = false;
+	int rc;
+	do {
+		table_create(&t->op, t->options.table, spec->request, NULL, NULL);
+		rc = settle(t, attempt++);
+		maybe_made = maybe_made || (rc > 0 && t->op.err.maybe_done);
+	} while (rc > 0);
+	/* The answer to our own request was lost: it was not there a moment ago. */
+	return rc == -ERR_CONFLICT && maybe_made ? 0 : rc;
+}
+
+/*
+ * With its tags, which an account's rules may ask for. Who may not set any, and servers that know none, make it without:
+ * target_finish sees to them.
+ */
+static int create_tagged(struct target *t, struct table_spec *spec, struct err *e)
+{
+	const char *table = t->options.table;
+	json_t *tags = table_spec_tags(t->options.schema->tags);
+	if (tags == NULL)
+		return send_create(t, spec);
+	int rc = table_spec_tag(spec, tags, e);
+	json_decref(tags);
+	if (rc < 0)
+		return rc;
+	rc = send_create(t, spec);
+	t->tagged = rc == 0;
+	if (rc != -ERR_DENIED && rc != -ERR_INVALID)
+		return rc;
+	table_spec_fini(spec);
+	rc = table_spec_create(t->options.schema->table, table, t->options.aws->region, spec, e);
+	return rc < 0 ? rc : send_create(t, spec);
+}
+
 /* 0, 1 when the table has appeared meanwhile, or the exit code. */
 static int create(struct target *t)
 {
 	const char *table = t->options.table;
-	struct table_spec spec;
+	struct table_spec spec = {0};
 	struct err e;
-	unsigned attempt = 1;
-	bool maybe_made = false;
-	int rc;
 	if (table_spec_create(t->options.schema->table, table, t->options.aws->region, &spec, &e) < 0) {
 		cli_say("table.json of the backup is damaged: %s; make table %s by hand, and restore into it",
 			e.message, table);
 		return EX_DATAERR;
 	}
-	do {
-		table_create(&t->op, table, spec.request, NULL, NULL);
-		rc = settle(t, attempt++);
-		maybe_made = maybe_made || (rc > 0 && t->op.err.maybe_done);
-	} while (rc > 0);
-	/* The answer to our own request was lost: it was not there a moment ago. */
-	if (rc == -ERR_CONFLICT && maybe_made)
-		rc = 0;
+	e = (struct err){0};
+	int rc = create_tagged(t, &spec, &e);
+	if (rc < 0 && e.class != ERR_NONE)
+		t->op.err = e;
 	for (size_t i = 0; rc == 0 && i < spec.nnotes; i++)
 		cli_say("table %s is made %s", table, spec.notes[i]);
 	table_spec_fini(&spec);
@@ -275,6 +306,8 @@ int target_prepare(struct target *t, const struct target_options *o)
 		code = wait_until_ready(t, &d);
 	if (code == 0)
 		code = check_status(t, &d);
+	if (code == 0 && d.arn != NULL)
+		t->arn = strdup(d.arn);
 	if (code == 0)
 		code = check_key(t, &d);
 	if (code == 0)
@@ -287,65 +320,6 @@ int target_prepare(struct target *t, const struct target_options *o)
 		code = EX_CANTCREAT;
 	}
 	return code;
-}
-
-/* Is it on by this attribute already, from a try whose answer was lost or a run before this one? */
-static bool ttl_is_on(const json_t *ttl, const char *attribute)
-{
-	const char *status = json_string_value(json_object_get(ttl, "TimeToLiveStatus"));
-	const char *is = json_string_value(json_object_get(ttl, "AttributeName"));
-	return status != NULL && (strcmp(status, "ENABLED") == 0 || strcmp(status, "ENABLING") == 0) && is != NULL &&
-	       strcmp(is, attribute) == 0;
-}
-
-static int turn_ttl_on(struct target *t, const char *attribute)
-{
-	unsigned attempt = 1;
-	int rc;
-	do {
-		json_t *ttl = NULL;
-		table_describe_ttl(&t->op, t->options.table, &ttl, NULL, NULL);
-		rc = settle(t, attempt++);
-		bool on = rc == 0 && ttl_is_on(ttl, attribute);
-		json_decref(ttl);
-		if (on)
-			return 0;
-		/* Who may not ask may still turn it on. */
-		if (rc == 0 || rc == -ERR_DENIED) {
-			table_set_ttl(&t->op, t->options.table, attribute, NULL, NULL);
-			rc = settle(t, attempt++);
-		}
-	} while (rc > 0);
-	return rc;
-}
-
-int target_enable_stream(struct target *t)
-{
-	unsigned attempt = 1;
-	int rc;
-	do {
-		table_enable_stream(&t->op, t->options.table, NULL, NULL);
-		rc = settle(t, attempt++);
-	} while (rc > 0);
-	if (rc == 0)
-		return 0;
-	cli_say("%s", t->op.err.message);
-	cli_say("turn on the stream of table %s by hand: aws dynamodb update-table --table-name %s "
-		"--stream-specification StreamEnabled=true,StreamViewType=NEW_AND_OLD_IMAGES",
-		t->options.table, t->options.table);
-	return CLI_INCOMPLETE;
-}
-
-int target_finish(struct target *t)
-{
-	const char *attribute = t->options.schema->ttl_attribute;
-	if (!t->created || attribute == NULL || turn_ttl_on(t, attribute) == 0)
-		return 0;
-	cli_say("%s", t->op.err.message);
-	cli_say("turn on the time to live of table %s by hand: aws dynamodb update-time-to-live --table-name %s "
-		"--time-to-live-specification Enabled=true,AttributeName=%s",
-		t->options.table, t->options.table, attribute);
-	return CLI_INCOMPLETE;
 }
 
 static void on_closed(struct aws_op *op)
@@ -364,4 +338,6 @@ void target_close(struct target *t)
 	while (!closed)
 		uv_run(loop, UV_RUN_ONCE);
 	schema_fini(&t->schema);
+	free(t->arn);
+	t->arn = NULL;
 }

@@ -27,6 +27,8 @@ struct target {
 	struct target_options options;
 	struct aws_op op;
 	bool created; /* by this run, or by the one that it goes on from */
+	bool tagged;  /* by this run */
+	char *arn;    /* of the table; NULL before it is there */
 	bool empty;
 	struct schema schema; /* of the live table */
 };
@@ -41,8 +43,9 @@ int target_prepare(struct target *t, const struct target_options *o);
 /* Turns on its stream, of new and old images. Returns 0, or CLI_INCOMPLETE after saying what is left to do. */
 int target_enable_stream(struct target *t);
 /*
- * After the items are written: turns on the time to live that the backup's table had, when this restore made the table
- * (sooner, DynamoDB might delete what is being written). Returns 0, or CLI_INCOMPLETE after saying what is left to do.
+ * After the items are written, when this restore made the table: turns on the time to live that the backup's table had
+ * (sooner, DynamoDB might delete what is being written), and sees to tags and auto scaling. Returns 0, or CLI_INCOMPLETE
+ * after saying what is left to do.
  */
 int target_finish(struct target *t);
 /* Once after target_prepare. Runs the loop for a moment. */
