@@ -115,6 +115,7 @@ struct table {
 	struct err problem; /* class ERR_NONE: none */
 	int problem_exit;   /* exit code that goes with it */
 	unsigned check_failures;
+	unsigned watermark_damaged; /* answers with it that could not be read */
 	char *data_path, *meta_path, *deletes_path;
 	struct itemkey_schema schema;
 	uint64_t salt;

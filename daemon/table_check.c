@@ -18,6 +18,7 @@
 
 #define REFUSED_AGAIN_MS 60000
 #define ENABLING_AGAIN_MS 1000
+#define DAMAGED_TIMES 4
 /* Event times of another host's run lie before our start, give or take both clocks. */
 #define ASK_MARGIN_MS INT64_C(120000)
 
@@ -274,6 +275,13 @@ static void on_watermark(struct aws_op *op, int rc, void *arg)
 	json_t *j = json_loadb(buf_str(body), body->len, 0, &je);
 	rc = j != NULL ? position_from_json(j, &p, &e) : err_set(&e, ERR_CORRUPT, "not JSON: %s", je.text);
 	json_decref(j);
+	/* What was damaged on its way is whole the next time: only what stays so is for an operator. */
+	if (rc < 0 && t->restored == NULL && ++t->watermark_damaged < DAMAGED_TIMES) {
+		err_prefix(&e, "%s", t->saving.watermark_key);
+		e.class = ERR_RETRY;
+		failed(t, &e);
+		return;
+	}
 	if (rc < 0 && t->restored == NULL) {
 		err_prefix(&e,
 			   "s3://%s/%s is damaged, and there is no checkpoint in %s; delete it (its versions stay) to "

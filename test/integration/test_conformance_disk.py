@@ -261,6 +261,15 @@ class Damaged(Case):
         self.assertTrue(daemon.logged("watermark.json is damaged"))
         self.assertEqual(len(self.item_writes(table)), written)
 
+    def test_a_watermark_that_is_damaged_on_its_way_and_no_checkpoint(self):
+        table, daemon = self.first_run()
+        os.unlink(checkpoint_path(daemon, table))
+        rule = self.fake.fault(service="s3", op="GetObject", key="watermark.json", garbage=True, count=3)
+        daemon.start(ready=True)
+        self.assertEqual(self.fake.hits(rule), 3)
+        self.fake.write(table, 20, keys=20)
+        self.backed_up(daemon, table)
+
     def test_a_checkpoint_from_an_older_copy_of_the_disk(self):
         """A snapshot of the state folder, restored: it says clean, and yet the bucket is ahead of it."""
         table, daemon = self.first_run()
