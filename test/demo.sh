@@ -68,8 +68,10 @@ dynamodb = boto3.client("dynamodb", endpoint_url=os.environ["AWS_ENDPOINT_URL_DY
 def create():
     dynamodb.create_table(
         TableName=table, KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}], BillingMode="PAY_PER_REQUEST",
-        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"})
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}], BillingMode="PAY_PER_REQUEST")
+    put("order-0", "3.75", "old")
+    dynamodb.update_table(TableName=table, StreamSpecification={
+        "StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"})
     s3.create_bucket(Bucket=bucket)
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
 
@@ -124,17 +126,17 @@ def check():
     for item in items:
         print("  " + json.dumps(item))
     got = sorted((i["id"]["S"], i["total"]["N"], i["state"]["S"]) for i in items)
-    want = [("order-1", "19.95", "paid"), ("order-2", "250", "new"), ("order-3", "7.25", "new")]
+    want = [("order-0", "3.75", "old"), ("order-1", "19.95", "paid"), ("order-2", "250", "new"), ("order-3", "7.25", "new")]
     if got != want:
         sys.exit(f"the restore gave {got}, and should have given {want}")
-    print("  all three orders are as they were")
+    print("  all four orders are as they were")
 
 
 {f.__name__: f for f in (create, write, mishap, wait, show, check)}[sys.argv[1]]()
 PYTHON
 client() { /usr/bin/python3 -B "$work/client.py" "$1" "$table" "$bucket" "${@:2}"; }
 
-say "2. A table with a stream, and a bucket with versioning"
+say "2. A table that has an item before its stream is turned on, and a bucket with versioning"
 client create
 echo "table $table, bucket $bucket"
 
@@ -165,19 +167,20 @@ for _ in $(seq 300); do
 	fi
 	sleep 0.1
 done
-echo "running and ready; http://$address/status tells more"
+echo "running and ready, and its baseline has the item that no stream tells of; http://$address/status tells more"
 
 say "4. An application writes"
 client write
-client wait 4
+client wait 5
 
 say "5. Somebody makes a mistake"
-now=$(date +%s)
-echo "  (waiting $((61 - now % 60)) s: DynamoDB Local tells the time of a change in whole minutes only)"
-sleep $((61 - now % 60))
+wait_s=$((61 - $(date +%s) % 60))
+[ $wait_s -ge 12 ] || wait_s=$((wait_s + 60)) # the minute that is restored must lie behind the baseline
+echo "  (waiting $wait_s s: DynamoDB Local tells the time of a change in whole minutes only)"
+sleep $wait_s
 before=$(date -u -d "@$(($(date +%s) / 60 * 60 - 1))" +%Y-%m-%dT%H:%M:%SZ)
 client mishap
-client wait 6
+client wait 7
 
 say "6. What the bucket holds: one key per item, one version per change"
 client show
