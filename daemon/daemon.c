@@ -197,6 +197,20 @@ static bool all_idle(struct daemon *d)
 	return true;
 }
 
+/* A write of the thread pool cannot be given up, and the end of the loop would wait for it. */
+static void leave_hung_disk(const struct daemon *d)
+{
+	for (size_t i = 0; i < d->ntables; i++) {
+		if (!d->tables[i].saving.saver.busy)
+			continue;
+		log_error("the disk of state_dir does not answer; leaving without the last position: what was written "
+			  "since the one before is asked about at the next start",
+			  LOG_S("table", d->tables[i].conf->name));
+		log_flush(INT64_MAX);
+		_exit(EX_IOERR);
+	}
+}
+
 /*
  * The stop in steps: what is buffered is written; then what is still in flight is given up; then positions are saved. Each
  * step is looked at again every 50 ms, and the deadline ends the first; the others are bounded by their own time-outs.
@@ -218,6 +232,7 @@ static void on_stopping(uv_timer_t *timer)
 		saved = table_save_final(&d->tables[i], table_clean(&d->tables[i])) && saved;
 	if (!saved && now < d->stop_deadline_mono_ms + 5 * SECOND_MS)
 		return;
+	leave_hung_disk(d);
 	for (size_t i = 0; i < d->ntables && d->exit_code == EX_OK; i++)
 		if (d->tables[i].saving.err.class != ERR_NONE)
 			d->exit_code = EX_IOERR;

@@ -4,8 +4,8 @@ Chaos: the real daemon against fakeaws, under faults of every kind, killed again
 
 usage: test/chaos/chaos.py [--seed N] [--rounds N] [--lives N] [--kind storm|calls] [--seconds N] [--jobs N]
                            [--debug]
-  Round i has the seed N + i - 1. A round that fails prints its seed, keeps its folder under build/chaos, and comes again
-  with --seed THAT --rounds 1, as exactly as real processes allow: the choices are the same, the moments are not.
+  Round i has the seed N + i - 1. A round that fails prints how it comes again (--lives is part of that), as exactly as real
+  processes allow: the choices are the same, the moments are not. It keeps its folder under build/chaos.
 """
 import argparse
 import collections
@@ -42,7 +42,8 @@ def play(args, began, seed):
         one.run(keep)
         return seed, figures, None
     except scene.Failure as e:
-        return seed, figures, f"{one.kind}: {e}\n     kept in {keep}; again: make chaos SEED={seed} ROUNDS=1\n    "
+        again = f"test/chaos/chaos.py --seed {seed} --rounds 1 --lives {args.lives} --kind {one.kind}"
+        return seed, figures, f"{one.kind}: {e}\n     kept in {keep}; again: {again}\n    "
 
 
 def main():

@@ -3,6 +3,7 @@ import errno
 import os
 import shutil
 import subprocess
+import time
 
 import harness
 from conformance import Case, checkpoint_path, read_checkpoint
@@ -121,6 +122,39 @@ class Disk(Case):
         self.read_only(daemon)
         self.assertEqual(daemon.run(), EX_OSERR)
         self.assertTrue(daemon.logged("state_dir"))
+
+
+class Hung(Case):
+    """A disk that does not answer: opening a FIFO that nobody reads does not come back either."""
+
+    def hang(self, path):
+        """A save may be under way."""
+        def made():
+            try:
+                os.mkfifo(path)
+            except FileExistsError:
+                return False
+            return True
+        harness.wait_until(made, 10, "the next save hung")
+
+    def test_a_stop_does_not_wait_for_it(self):
+        table = self.fake.new_table()
+        daemon = self.start(table, ready=True, quick={"stop_timeout": "1s"})
+        self.fake.write(table, 20, keys=10)
+        self.backed_up(daemon, table)
+        self.wait_saved(daemon, table)
+        new = checkpoint_path(daemon, table) + ".new"
+        self.hang(new)
+        self.fake.write(table, 20, keys=10, deletes=0.2)
+        self.backed_up(daemon, table)
+        began = time.monotonic()
+        daemon.stop(expect=EX_IOERR)
+        self.assertLess(time.monotonic() - began, 15)
+        self.assertTrue(daemon.logged("does not answer"))
+        self.assertFalse(read_checkpoint(daemon, table)["clean"])
+        os.unlink(new)
+        daemon.start(ready=True)
+        self.backed_up(daemon, table)
 
 
 class Fsync(Case):
