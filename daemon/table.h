@@ -77,6 +77,7 @@ struct table_schema {
 	json_t *resources;			 /* names of the table and its indexes, for auto scaling */
 	size_t resource;			 /* which of them is asked about */
 	struct json_page page;
+	unsigned pages; /* of that list so far */
 	bool looked, busy;
 	bool said[TABLE_SETTINGS]; /* that it cannot be read */
 	bool said_put;		   /* that it cannot be written */
@@ -177,7 +178,10 @@ void table_discover_fini(struct table *t);
 
 /* table_schema.c: table.json of the bucket follows what the table is. */
 int table_schema_init(struct table *t, struct err *e);
-/* At start: `next` follows when table.json is right, with the error of the bucket (in json.op.err), or -ERR_CANCELLED. */
+/*
+ * At start: `next` follows when table.json is right, or only auto scaling is still to be asked for; with the error of the
+ * bucket (in json.op.err), or -ERR_CANCELLED.
+ */
 void table_schema_look(struct table *t, void (*next)(struct table *t, int rc));
 /* DescribeTable answered again. What comes of it holds nobody up. */
 void table_schema_described(struct table *t);

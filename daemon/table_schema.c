@@ -18,6 +18,7 @@
 
 #define BODY_MAX ((size_t)16 << 20) /* of table.json, and of a page of any answer */
 #define FAULT_AGAIN_MS 60000
+#define PAGES_MAX 1000 /* of one list: its server goes round in circles */
 
 static void ask_tags(struct table *t, const char *token);
 static void ask_scaling(struct table *t);
@@ -128,46 +129,55 @@ static void on_ttl(struct aws_op *op, int rc, void *arg)
 	ask_tags(t, NULL);
 }
 
-/* The page's list joins what is being read. */
-static int take_page(struct table_schema *s)
+/* A list that comes in pages: what asks for one, and what follows the last one, or the failure of any. */
+struct list {
+	void (*ask)(struct table *t, const char *token);
+	void (*done)(struct table *t);
+	void (*failed)(struct table *t, int rc);
+};
+
+/* A page came, or an error: it joins what is being read. */
+static void take_page(struct table *t, int rc, const struct list *l)
 {
-	if (s->fresh == NULL)
+	struct table_schema *s = &t->json;
+	struct json_page page = s->page;
+	s->page = (struct json_page){0};
+	if (s->fresh == NULL) {
 		s->fresh = json_array();
-	int rc = s->fresh != NULL ? json_array_extend(s->fresh, s->page.list) : -1;
-	drop(&s->page.list);
-	return rc;
+		s->pages = 0;
+	}
+	if (rc == 0 && page.next_token != NULL && ++s->pages == PAGES_MAX)
+		rc = err_set(&s->op.err, ERR_CORRUPT, "%s: the list does not end", aws_operation_name(s->op.what));
+	if (rc < 0)
+		l->failed(t, rc);
+	else if (s->fresh == NULL || json_array_extend(s->fresh, page.list) < 0)
+		no_memory(t);
+	else if (page.next_token != NULL)
+		l->ask(t, page.next_token);
+	else
+		l->done(t);
+	json_page_fini(&page);
 }
 
-/* The token of the page after the one that was taken, to be freed; NULL: there is none. */
-static char *take_token(struct table_schema *s)
+static void tags_done(struct table *t)
 {
-	char *token = s->page.next_token;
-	s->page.next_token = NULL;
-	return token;
+	could_read(t, TABLE_TAGS, &t->json.tags, t->json.fresh);
+	t->json.fresh = NULL;
+	ask_scaling(t);
+}
+
+static void tags_failed(struct table *t, int rc)
+{
+	drop(&t->json.fresh);
+	if (!could_not_read(t, TABLE_TAGS, rc))
+		ask_scaling(t);
 }
 
 static void on_tags(struct aws_op *op, int rc, void *arg)
 {
-	struct table *t = arg;
-	struct table_schema *s = &t->json;
+	static const struct list tags = {ask_tags, tags_done, tags_failed};
 	(void)op;
-	if (rc < 0) {
-		drop(&s->fresh);
-		if (!could_not_read(t, TABLE_TAGS, rc))
-			ask_scaling(t);
-		return;
-	}
-	char *token = take_token(s);
-	if (take_page(s) < 0) {
-		no_memory(t);
-	} else if (token != NULL) {
-		ask_tags(t, token);
-	} else {
-		could_read(t, TABLE_TAGS, &s->tags, s->fresh);
-		s->fresh = NULL;
-		ask_scaling(t);
-	}
-	free(token);
+	take_page(arg, rc, &tags);
 }
 
 static void ask_tags(struct table *t, const char *token)
@@ -182,7 +192,16 @@ static bool is_provisioned(const json_t *table)
 	return mode == NULL || strcmp(mode, "PROVISIONED") == 0;
 }
 
-/* A table on demand has nothing to scale. */
+/* The start need not wait any longer. */
+static void let_start(struct table *t, int rc)
+{
+	void (*next)(struct table *, int) = t->json.next;
+	t->json.next = NULL;
+	if (next != NULL)
+		next(t, rc);
+}
+
+/* A table on demand has nothing to scale. Of another one the start does not wait for a service that may be out of reach. */
 static void ask_scaling(struct table *t)
 {
 	struct table_schema *s = &t->json;
@@ -201,10 +220,12 @@ static void ask_scaling(struct table *t)
 	/* One request has room for them: a table with more indexes than that has no auto scaling of the last ones in table.json. */
 	while (json_array_size(s->resources) > SCALING_RESOURCES_MAX)
 		json_array_remove(s->resources, json_array_size(s->resources) - 1);
-	if (s->resources == NULL)
+	if (s->resources == NULL) {
 		no_memory(t);
-	else
-		ask_targets(t, NULL);
+		return;
+	}
+	ask_targets(t, NULL);
+	let_start(t, 0);
 }
 
 static bool is_target(const json_t *targets, const char *resource)
@@ -247,27 +268,20 @@ static void scaling_failed(struct table *t, int rc)
 		compare(t);
 }
 
+static void targets_done(struct table *t)
+{
+	struct table_schema *s = &t->json;
+	s->fresh_targets = s->fresh;
+	s->fresh = NULL;
+	s->resource = 0;
+	next_resource(t);
+}
+
 static void on_targets(struct aws_op *op, int rc, void *arg)
 {
-	struct table *t = arg;
-	struct table_schema *s = &t->json;
+	static const struct list targets = {ask_targets, targets_done, scaling_failed};
 	(void)op;
-	if (rc < 0) {
-		scaling_failed(t, rc);
-		return;
-	}
-	char *token = take_token(s);
-	if (take_page(s) < 0) {
-		no_memory(t);
-	} else if (token != NULL) {
-		ask_targets(t, token);
-	} else {
-		s->fresh_targets = s->fresh;
-		s->fresh = NULL;
-		s->resource = 0;
-		next_resource(t);
-	}
-	free(token);
+	take_page(arg, rc, &targets);
 }
 
 static void ask_targets(struct table *t, const char *token)
@@ -276,25 +290,17 @@ static void ask_targets(struct table *t, const char *token)
 	scaling_targets(&s->op, t->conf->name, s->resources, token, &s->page, on_targets, t);
 }
 
+static void policies_done(struct table *t)
+{
+	t->json.resource++;
+	next_resource(t);
+}
+
 static void on_policies(struct aws_op *op, int rc, void *arg)
 {
-	struct table *t = arg;
-	struct table_schema *s = &t->json;
+	static const struct list policies = {ask_policies, policies_done, scaling_failed};
 	(void)op;
-	if (rc < 0) {
-		scaling_failed(t, rc);
-		return;
-	}
-	char *token = take_token(s);
-	if (take_page(s) < 0) {
-		no_memory(t);
-	} else if (token != NULL) {
-		ask_policies(t, token);
-	} else {
-		s->resource++;
-		next_resource(t);
-	}
-	free(token);
+	take_page(arg, rc, &policies);
 }
 
 static void ask_policies(struct table *t, const char *token)

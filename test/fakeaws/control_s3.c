@@ -254,10 +254,40 @@ static char *flip(struct s3_version *v, const json_t *at)
 		return NULL;
 	if (offset < 0 || (size_t)offset >= v->len)
 		return mem_printf("flip: the body has %zu bytes", v->len);
-	char *body = mem_dup_n(v->body, v->len);
-	body[offset] ^= 1;
-	v->body = body;
+	v->body[offset] ^= 1;
 	return NULL;
+}
+
+/* The body as it shall be, of its own; false with *wrong. */
+static bool make_body(const struct s3_version *v, const json_t *c, struct s3_version *out, char **wrong)
+{
+	bool told = json_object_get(c, "body") || json_object_get(c, "body_base64");
+
+	if (told && !take_body(out, c)) {
+		*wrong = mem_dup("body_base64: not base64");
+		return false;
+	}
+	if (!told)
+		s3_version_fill(out, v->body, v->len);
+	*wrong = flip(out, json_object_get(c, "flip"));
+	if (*wrong)
+		free(out->body);
+	return *wrong == NULL;
+}
+
+/* `etag`: it follows the body. */
+static void set_body(struct s3_version *v, const struct s3_version *filled, bool etag)
+{
+	struct s3_version digested = {0};
+
+	s3_version_fill(&digested, filled->body, filled->len);
+	free(digested.body);
+	free(v->body);
+	v->body = filled->body;
+	v->len = filled->len;
+	memcpy(v->sha256, digested.sha256, sizeof(v->sha256));
+	if (etag)
+		memcpy(v->etag, digested.etag, sizeof(v->etag));
 }
 
 /* What is told of a version takes the place of what it had. The ETag stays what it was, unless it shall follow. */
@@ -266,7 +296,7 @@ json_t *control_change(struct fake *f, const json_t *c, char **wrong)
 	static const char *const known[] = {"do",   "bucket",	   "key",  "version_id",  "body", "body_base64",
 					    "meta", "modified_ms", "flip", "follow_etag", "etag"};
 	const json_t *follow = json_object_get(c, "follow_etag"), *at = json_object_get(c, "flip");
-	struct s3_version *v = NULL, changed;
+	struct s3_version *v = NULL, filled = {0};
 
 	if (!check_members(c, known, sizeof(known) / sizeof(known[0]), wrong))
 		return NULL;
@@ -276,27 +306,23 @@ json_t *control_change(struct fake *f, const json_t *c, char **wrong)
 		*wrong = mem_dup("flip: a whole number; follow_etag: true or false");
 	else
 		v = version_of(f, c, "version_id", wrong);
-	if (!v)
+	if (v && v->marker && (at || follow || json_object_size(c) > 4 + (json_object_get(c, "modified_ms") != NULL)))
+		*wrong = mem_dup("a marker has a modified_ms and nothing else");
+	if (!v || *wrong)
 		return NULL;
-	changed = *v;
-	if ((json_object_get(c, "body") || json_object_get(c, "body_base64")) && !take_body(&changed, c))
-		*wrong = mem_dup("body_base64: not base64");
-	if (!*wrong)
-		*wrong = flip(&changed, at);
-	if (*wrong)
+	v->modified_ms = control_number(c, "modified_ms", v->modified_ms);
+	if (v->marker)
+		return json_pack("{s:s}", "version_id", v->id);
+	if (!make_body(v, c, &filled, wrong))
 		return NULL;
-	if (json_is_true(follow))
-		s3_version_fill(&changed, changed.body, changed.len);
-	else
-		memcpy(changed.etag, v->etag, sizeof(changed.etag));
+	set_body(v, &filled, json_is_true(follow));
 	if (*control_text(c, "etag"))
-		snprintf(changed.etag, sizeof(changed.etag), "\"%s\"", control_text(c, "etag"));
+		snprintf(v->etag, sizeof(v->etag), "\"%s\"", control_text(c, "etag"));
 	if (json_object_get(c, "meta")) {
-		changed.meta = (struct pairs){0};
-		take_meta(&changed, json_object_get(c, "meta"));
+		pairs_free(&v->meta);
+		v->meta = (struct pairs){0};
+		take_meta(v, json_object_get(c, "meta"));
 	}
-	changed.modified_ms = control_number(c, "modified_ms", v->modified_ms);
-	*v = changed;
 	return json_pack("{s:s}", "version_id", v->id);
 }
 

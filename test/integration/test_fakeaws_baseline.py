@@ -191,6 +191,15 @@ class Damage(Case):
         self.fake.change(self.bucket, "k", meta={})
         self.assertEqual(self.get(self.ids[2]), (b"x", "e", {}, 5))
 
+    def test_a_marker_has_a_time_only(self):
+        marker = self.fake.version(self.bucket, "k", marker=True)
+        self.fake.change(self.bucket, "k", version_id=marker, modified_ms=7000)
+        listed = self.fake.s3.list_object_versions(Bucket=self.bucket)["DeleteMarkers"]
+        self.assertEqual([(m["VersionId"], m["LastModified"].timestamp()) for m in listed], [(marker, 7)])
+        for wrong in ({"body": "x"}, {"flip": 0}, {"meta": {}}):
+            with self.assertRaises(fake.Refused, msg=wrong):
+                self.fake.change(self.bucket, "k", version_id=marker, **wrong)
+
     def test_swapped(self):
         first, third = self.get(self.ids[0]), self.get(self.ids[2])
         self.fake.swap(self.bucket, "k", self.ids[0], self.ids[2])

@@ -130,7 +130,7 @@ class Schema(fake.TestCase):
         daemon.stop()
 
     def test_what_cannot_be_written(self):
-        """The bucket refuses: at start that is seen to, later it holds nobody up."""
+        """The bucket refuses: that is said, tried again, and holds nobody up."""
         rule = self.fake.fault(op="PutObject", key="table.json", status=503, code="SlowDown", count=2)
         daemon = self.daemon(self.bucket, [self.table], daemon=DAEMON).start()
         self.wait_for(1)
@@ -141,8 +141,7 @@ class Schema(fake.TestCase):
         self.assertTrue(daemon.is_ready())
         self.fake.put(self.table, "a")
         self.wait_backed_up(daemon, self.table, self.bucket)
-        said = daemon.logged("table.json cannot be written")
-        self.assertEqual(len(said), 1)
+        self.assertEqual(len(daemon.logged("table.json cannot be written")), 1)
         self.fake.do("clear_faults")
         self.assertIn({"Key": "a", "Value": "b"}, self.wait_for(2)["Tags"])
         daemon.stop()
@@ -164,6 +163,14 @@ class Schema(fake.TestCase):
         wait_until(lambda: len(self.fake.writes(bucket=self.bucket, key=self.key)) == 2)
         daemon.stop()
         self.assertNotIn("Tags", self.written()[-1])
+
+    def test_auto_scaling_that_is_silent(self):
+        """The backup does not wait for it."""
+        self.fake.fault(op="DescribeScalableTargets", never="before")
+        daemon = self.daemon(self.bucket, [self.table], daemon=DAEMON).start(seconds=5)
+        self.fake.put(self.table, "a")
+        self.wait_backed_up(daemon, self.table, self.bucket, 5)
+        daemon.stop(10)
 
     def test_table_on_demand(self):
         table = self.fake.new_table()
