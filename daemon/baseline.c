@@ -13,7 +13,10 @@
 #define LOOK_MS 100 /* while one runs: has the stream passed what waits? */
 /* A run begins when the backup is no further behind than this: what it reads would only wait. */
 #define NEAR_MS 120000
-#define SHARE 4 /* of the table's memory, and of its provisioned reads, a run takes one part of so many */
+#define SHARE \
+	4 /* of memory_limit all runs together, of a table's provisioned reads one run, take one part of so many */
+#define MEMORY_A_RUN ((uint64_t)32 << 20) /* of memory_limit, for each run that may be under way at once */
+#define YIELD_AFTER_MS 60000		  /* a run that cannot go on lets others begin */
 #define ON_DEMAND_RATE 1000
 #define AGAIN_MS 60000 /* after a run that something else disturbed */
 
@@ -92,6 +95,7 @@ bool baseline_is_missing(const struct baseline *b)
 
 void baseline_moved(struct baseline *b)
 {
+	b->moved_mono_ms = clock_mono_ms();
 	table_moved(b->table);
 }
 
@@ -179,19 +183,37 @@ static int make_readers(struct baseline *b, struct err *e)
 	return rc;
 }
 
-/* The stream's reading gives up a part of the memory for as long as the run lasts. */
+/* How many tables' runs may be under way at once: each has lists and answers of its own in memory. */
+static size_t runs_limit(const struct daemon *d)
+{
+	uint64_t n = d->conf->memory_limit_bytes / MEMORY_A_RUN;
+	return n > 0 ? (size_t)n : 1;
+}
+
+static void change_shares(struct daemon *d, size_t bytes, bool give_back)
+{
+	for (size_t i = 0; i < d->ntables; i++) {
+		struct reader_queue *q = &d->tables[i].reads;
+		q->limit_bytes = give_back ? q->limit_bytes + bytes : q->limit_bytes - bytes;
+	}
+}
+
+/* The reading of all streams gives up a part of the memory for as long as the run lasts. */
 static void take_memory(struct baseline *b)
 {
-	struct table *t = b->table;
-	b->limit_bytes = t->reads.limit_bytes / SHARE;
-	t->reads.limit_bytes -= b->limit_bytes;
+	struct daemon *d = b->table->daemon;
+	b->limit_bytes = (size_t)d->conf->memory_limit_bytes / SHARE / runs_limit(d);
+	b->share_bytes = b->limit_bytes / d->ntables;
+	change_shares(d, b->share_bytes, false);
+	d->baselines++;
 }
 
 static void give_memory_back(struct baseline *b)
 {
 	struct table *t = b->table;
-	t->reads.limit_bytes += b->limit_bytes;
-	b->limit_bytes = 0;
+	change_shares(t->daemon, b->share_bytes, true);
+	b->limit_bytes = b->share_bytes = 0;
+	t->daemon->baselines--;
 	if (!b->stopped)
 		reader_give_back(&t->daemon->readers, &t->reads, 0);
 }
@@ -216,6 +238,7 @@ static void run_begin(struct baseline *b)
 	b->used_bytes = 0;
 	b->end_ms = CLOCK_UNKNOWN;
 	b->err.class = ERR_NONE;
+	b->moved_mono_ms = clock_mono_ms();
 	b->limit = 0;
 	b->units_per_item = 0;
 	b->arrivals = 0;
@@ -312,15 +335,41 @@ static bool gap_is_open(const struct baseline *b)
 	return false;
 }
 
+/* The configuration no longer wants what the daemon began by itself. */
+static void drop_unwanted(struct baseline *b)
+{
+	const struct position_baseline *p = b->position;
+	if (p == NULL || !position_baseline_runs(p) || p->reason == BASELINE_REQUEST)
+		return;
+	if (b->running)
+		run_end(b);
+	enter(b, BASELINE_CANCELLED);
+	if (p->complete_since_ms == CLOCK_UNKNOWN)
+		baseline_restore(b, NULL);
+}
+
 static void look_for_reason(struct baseline *b)
 {
 	const struct position_baseline *p = b->position;
-	if (b->table->conf->baseline == CONFIG_BASELINE_OFF)
+	if (b->table->conf->baseline == CONFIG_BASELINE_OFF) {
+		drop_unwanted(b);
 		return;
+	}
 	if (p == NULL)
 		want(b, BASELINE_FIRST);
 	else if (!position_baseline_runs(p) && gap_is_open(b))
 		want(b, BASELINE_GAP);
+}
+
+/* While others wait for their turn, a run that has not come further for a while begins again later, where it was. */
+static void yield_if_stuck(struct baseline *b)
+{
+	struct daemon *d = b->table->daemon;
+	int64_t now_ms = clock_mono_ms();
+	if (!b->running || d->baselines < runs_limit(d) || now_ms - b->moved_mono_ms < YIELD_AFTER_MS)
+		return;
+	run_end(b);
+	b->not_before_mono_ms = now_ms + AGAIN_MS;
 }
 
 void baseline_tick(struct baseline *b)
@@ -329,9 +378,10 @@ void baseline_tick(struct baseline *b)
 	if (b->stopped || !t->saving.enabled || t->state != VIEW_TABLE_RUNNING)
 		return;
 	look_for_reason(b);
+	yield_if_stuck(b);
 	if (b->position == NULL || !position_baseline_runs(b->position) || b->running || b->closing > 0)
 		return;
-	if (clock_mono_ms() < b->not_before_mono_ms || !is_near(t))
+	if (clock_mono_ms() < b->not_before_mono_ms || t->daemon->baselines >= runs_limit(t->daemon) || !is_near(t))
 		return;
 	if (b->position->began_ms == CLOCK_UNKNOWN)
 		b->position->began_ms = table_now_ms(t);

@@ -131,6 +131,7 @@ static int read_page(struct baseline *b, s3xml_version_fn *each, void *arg, stru
 		return rc;
 	}
 	b->list_failures = 0;
+	b->moved_mono_ms = clock_mono_ms();
 	baseline_well(b);
 	return page.truncated;
 }

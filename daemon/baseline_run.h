@@ -101,6 +101,8 @@ struct baseline {
 	double units_per_item; /* as the last page told */
 	unsigned limit;	       /* items asked for, when an answer did not fit; 0: none */
 	size_t used_bytes, limit_bytes;
+	size_t share_bytes;    /* what each table's reading gave up for it */
+	int64_t moved_mono_ms; /* when it last came further */
 	struct baseline_pages waiting;
 	struct baseline_pages orphans; /* of a run that was given up; lanes have records of them still */
 	struct buf scratch;

@@ -24,8 +24,8 @@
 #define STOPPING_TICK_MS 50
 #define STUCK_PATIENCE_MS 2000 /* at a stop: how long items that keep failing are waited for */
 #define START_MORE_MS 60000
-#define STOP_MORE_MS 10000 /* on top of stop_timeout: positions, and what is in flight */
-#define BASELINE_CONNECTIONS_MAX 64
+#define STOP_MORE_MS 10000	/* on top of stop_timeout: positions, and what is in flight */
+#define BASELINE_CONNECTIONS 16 /* that are kept for baselines */
 #define READERS_MIN 4
 #define READERS_MAX 64
 
@@ -335,15 +335,6 @@ static int init_tables(struct daemon *d, struct err *e)
 	return 0;
 }
 
-/* Of the baselines: their segments, and a listing each. */
-static size_t baseline_connections(const struct config *c)
-{
-	size_t n = 0;
-	for (size_t i = 0; i < c->ntables; i++)
-		n += c->tables[i].baseline_segments + 1;
-	return n < BASELINE_CONNECTIONS_MAX ? n : BASELINE_CONNECTIONS_MAX;
-}
-
 static int init_parts(struct daemon *d, struct process *process, struct err *e)
 {
 	size_t readers = reader_count(d->conf);
@@ -352,7 +343,7 @@ static int init_parts(struct daemon *d, struct process *process, struct err *e)
 	if (rc < 0)
 		return rc;
 	rc = aws_init(&d->aws, &d->loop, d->conf,
-		      d->conf->workers + readers + baseline_connections(d->conf) + 3 * d->conf->ntables + 4, e);
+		      d->conf->workers + readers + BASELINE_CONNECTIONS + 3 * d->conf->ntables + 4, e);
 	if (rc < 0)
 		return rc;
 	d->canon = canon_new(ITEM_BYTES_MAX);

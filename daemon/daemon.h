@@ -37,6 +37,7 @@ struct daemon {
 	struct reader_pool readers;
 	struct table *tables;
 	size_t ntables;
+	size_t baselines;  /* that are under way */
 	char instance[33]; /* of the state folder: random, made at the first start */
 	char host[256];
 	int lock_fd; /* of state_dir/lock */

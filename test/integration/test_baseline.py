@@ -172,6 +172,20 @@ class Whole(Baseline):
         self.assertNotIn(f"{table}/t0/item-0", names)
         self.assertEqual(len(names), 29)
 
+    def test_many_tables_take_turns(self):
+        """With little memory one run at a time; each table's comes."""
+        tables = [self.old_table(40) for _ in range(6)]
+        daemon = self.daemon(self.bucket, {t: {"baseline": "auto"} for t in tables},
+                             daemon={**QUICK, "memory_limit": "16MiB"})
+        daemon.start(ready=False)
+        for table in tables:
+            self.assertEqual(self.done(daemon, table, 90)["written"], 40)
+            self.same(table)
+        # Runs do not overlap: a Scan of one table ends before that of another begins.
+        scans = [r["table"] for r in self.fake.requests(op="Scan")]
+        self.assertEqual(sum(a != b for a, b in zip(scans, scans[1:])), len(tables) - 1)
+        daemon.stop()
+
     def test_cancelled_by_request(self):
         table = self.old_table(50)
         daemon = self.begin(table)

@@ -20,6 +20,20 @@ static void test_hex(void **state)
 	assert_int_equal(encode_hex(out, NULL, 0), 0);
 }
 
+static void test_hex_decoded(void **state)
+{
+	uint8_t out[4] = {1, 2, 3, 4};
+	static const char *const wrong[] = {"0", "000", "0g", "-1", " 1", "00 0"};
+
+	(void)state;
+	assert_true(encode_hex_decode(out, "000fA5fF", 8));
+	assert_memory_equal(out, "\x00\x0f\xa5\xff", 4);
+	assert_true(encode_hex_decode(out, NULL, 0));
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++)
+		assert_false(encode_hex_decode(out, wrong[i], strlen(wrong[i])));
+	assert_memory_equal(out, "\x00\x0f\xa5\xff", 4);
+}
+
 static const struct {
 	const char *plain, *base64;
 } rfc4648[] = {
@@ -181,6 +195,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_hex),
+		cmocka_unit_test(test_hex_decoded),
 		cmocka_unit_test(test_base64_vectors),
 		cmocka_unit_test(test_base64_alphabets),
 		cmocka_unit_test(test_base64_round_trip),

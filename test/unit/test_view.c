@@ -111,6 +111,34 @@ static void test_an_open_gap_is_the_last_reason(void **state)
 	assert_int_equal(strncmp(out, "users: lag ", 11), 0);
 }
 
+static void test_a_first_baseline_under_way(void **state)
+{
+	struct sample_view *s = *state;
+	char out[256];
+
+	s->tables[1].baseline = (struct view_baseline){.known = true,
+						       .running = true,
+						       .missing = true,
+						       .state = "scanning",
+						       .reason = "first",
+						       .items = 7,
+						       .total = 90};
+	check_reason(&s->view, "users: its first baseline has not ended (scanning, 7 items of about 90)");
+	s->tables[1].baseline.problem = "Scan users: no";
+	check_reason(&s->view,
+		     "users: its first baseline has not ended (scanning, 7 items of about 90): Scan users: no");
+	s->tables[0].gaps_open = 1;
+	assert_non_null(view_not_ready(&s->view, out, sizeof(out)));
+	assert_int_equal(strncmp(out, "orders: 1 gap ", 14), 0);
+	/* A later run, and one that mends a gap, keep nothing from being ready but the gap. */
+	s->tables[0].gaps_open = 0;
+	s->tables[1].baseline.missing = false;
+	assert_null(view_not_ready(&s->view, out, sizeof(out)));
+	s->tables[1].gaps_open = 2;
+	s->tables[1].baseline.problem = NULL;
+	check_reason(&s->view, "users: 2 gaps in the history; a baseline mends them (scanning)");
+}
+
 static void test_no_table_is_not_ready(void **state)
 {
 	struct sample_view *s = *state;
@@ -179,6 +207,7 @@ int main(void)
 		cmocka_unit_test_setup(test_starting_tells_why, setup),
 		cmocka_unit_test_setup(test_lag_over_by_a_millisecond, setup),
 		cmocka_unit_test_setup(test_an_open_gap_is_the_last_reason, setup),
+		cmocka_unit_test_setup(test_a_first_baseline_under_way, setup),
 		cmocka_unit_test_setup(test_no_table_is_not_ready, setup),
 		cmocka_unit_test_setup(test_short_buffers, setup),
 		cmocka_unit_test_setup(test_largest_lag, setup),
