@@ -25,8 +25,9 @@ int snapshot_run(const struct options *o);
 int gaps_run(const struct options *o);
 int backfill_run(const struct options *o);
 int verify_run(const struct options *o);
+int drill_run(const struct options *o);
 extern const char tables_help[], history_help[], diff_help[], restore_help[], snapshot_help[], gaps_help[],
-	backfill_help[], verify_help[];
+	backfill_help[], verify_help[], drill_help[];
 
 /* "ddb-streamctl: ..." on standard error. */
 void cli_say(const char *fmt, ...) __attribute__((format(printf, 1, 2)));

@@ -17,6 +17,7 @@ static const struct cli_verb verbs[] = {
 	{"gaps", OPTIONS_GAPS, "holes in a table's history, and a word that closes them", gaps_help, gaps_run},
 	{"verify", OPTIONS_VERIFY, "is the backup equal to the live table, and its history whole?", verify_help,
 	 verify_run},
+	{"drill", OPTIONS_DRILL, "prove that the backup can be restored, and how fast", drill_help, drill_run},
 	{"backfill", OPTIONS_BACKFILL, "have the daemon write what the backup does not hold", backfill_help,
 	 backfill_run},
 };

@@ -39,6 +39,8 @@ struct restore_figures {
 int restore_to_file(const struct restore_plan *p, struct restore_figures *out);
 /* Into a table, which is made when it is not there, and refused when it has items. */
 int restore_to_table(const struct restore_plan *p, struct restore_figures *out);
+/* The part of it between making the table and finishing it: writes the state's items into restore_target_name. */
+int restore_fill(const struct restore_plan *p, struct aws *a, struct restore_figures *out);
 /* Makes a table equal to the state. */
 int restore_in_place(const struct restore_plan *p, struct restore_figures *out);
 /* Into a table that DynamoDB's import makes from a snapshot. */

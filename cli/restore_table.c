@@ -19,7 +19,7 @@ static void deliver(struct state_item *si, void *arg)
 		fill_skip(f, si);
 }
 
-static int fill_table(const struct restore_plan *p, struct aws *a, struct restore_figures *out)
+int restore_fill(const struct restore_plan *p, struct aws *a, struct restore_figures *out)
 {
 	struct fill f;
 	struct err e;
@@ -87,7 +87,7 @@ int restore_to_table(const struct restore_plan *p, struct restore_figures *out)
 			end_prepare(p, &t, noted, code);
 		}
 		if (code == 0)
-			code = fill_table(p, ra.aws, out);
+			code = restore_fill(p, ra.aws, out);
 		if (code == 0)
 			code = target_finish(&t);
 		target_close(&t);

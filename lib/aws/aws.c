@@ -31,6 +31,7 @@ static const struct {
 	[AWS_TABLE_UPDATE] = {"UpdateTable", CONFIG_DYNAMODB},
 	[AWS_TABLE_CREATE] = {"CreateTable", CONFIG_DYNAMODB},
 	[AWS_TABLE_DELETE] = {"DeleteTable", CONFIG_DYNAMODB},
+	[AWS_TABLE_LIST] = {"ListTables", CONFIG_DYNAMODB},
 	[AWS_TABLE_SET_TTL] = {"UpdateTimeToLive", CONFIG_DYNAMODB},
 	[AWS_TABLE_LIST_TAGS] = {"ListTagsOfResource", CONFIG_DYNAMODB},
 	[AWS_TABLE_TAG] = {"TagResource", CONFIG_DYNAMODB},

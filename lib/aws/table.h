@@ -36,6 +36,12 @@ void table_delete(struct aws_op *op, const char *table, aws_done_fn *done, void 
 /* UpdateTimeToLive: on, by this attribute. */
 void table_set_ttl(struct aws_op *op, const char *table, const char *attribute, aws_done_fn *done, void *arg);
 
+/*
+ * ListTables: a page of names, in their order, behind `after` (NULL: the first), which no table need have; next_token is
+ * the next `after`. json_page_fini on success.
+ */
+void table_list(struct aws_op *op, const char *after, struct json_page *out, aws_done_fn *done, void *arg);
+
 /* ListTagsOfResource: a page of {"Key","Value"}; `token` NULL: the first. json_page_fini on success. */
 void table_list_tags(struct aws_op *op, const char *table, const char *arn, const char *token, struct json_page *out,
 		     aws_done_fn *done, void *arg);

@@ -230,13 +230,30 @@ void ddb_delete_table(struct fake *f, struct request *r, struct reply *a)
 	ddb_json(a, json_pack("{s:o}", "TableDescription", last));
 }
 
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* In the order of their names, behind ExclusiveStartTableName, of which there need be no table. */
 void ddb_list_tables(struct fake *f, struct request *r, struct reply *a)
 {
-	json_t *names = json_array();
+	const char **names = calloc(f->ntables + 1, sizeof(*names));
+	const char *after = ddb_text(r, "ExclusiveStartTableName");
+	json_int_t limit = json_integer_value(json_object_get(r->json, "Limit"));
+	json_t *page = json_array(), *answer = json_pack("{s:o}", "TableNames", page);
+	size_t n = 0;
 
-	(void)r;
 	for (size_t i = 0; i < f->ntables; i++)
-		if (f->tables[i]->exists)
-			json_array_append_new(names, json_string(f->tables[i]->name));
-	ddb_json(a, json_pack("{s:o}", "TableNames", names));
+		if (f->tables[i]->exists && strcmp(f->tables[i]->name, after) > 0)
+			names[n++] = f->tables[i]->name;
+	qsort(names, n, sizeof(*names), by_name);
+	if (limit <= 0 || limit > 100)
+		limit = 100;
+	for (size_t i = 0; i < n && (json_int_t)i < limit; i++)
+		json_array_append_new(page, json_string(names[i]));
+	if ((json_int_t)n > limit)
+		json_object_set_new(answer, "LastEvaluatedTableName", json_string(names[limit - 1]));
+	free(names);
+	ddb_json(a, answer);
 }
