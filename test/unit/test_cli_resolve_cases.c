@@ -89,7 +89,9 @@ static void test_marker_written_twice(void **state)
 		V(0, 1, 0, "INSERT", 1), D(40, 2, 100), M(40), V(50, 3, 110, "INSERT", 3),
 		D(60, 2, 100),		 M(61),		M(62), V(70, 3, 110, "INSERT", 3)};
 	static const struct case_at at[] = {{45, 1, -1}, {50, 1, -1}, {99, 1, -1}, {100, GONE, -1}, {109, GONE, -1}};
-	static const struct case_at long_after[] = {{LONG_AFTER, GONE, 0}};
+	static const struct stored later[] = {V(0, 1, 0, "INSERT", 1), D(100, 2, 100), M(100), M(700)};
+	static const struct case_at long_after[] = {{LONG_AFTER, GONE, 0}}, later_at[] = {{1000, GONE, 0}};
+	CHECK(later, later_at, false);
 	CHECK(twice, at, false);
 	CHECK(twice, long_after, false);
 	CHECK(between, at, false);
@@ -203,8 +205,20 @@ static void test_baselines_among_changes(void **state)
 	static const struct stored same_second[] = {V(0, 1, 0, "INSERT", 1), V(105, 0, 100, "BASELINE", 2),
 						    V(110, 5, 100, "MODIFY", 5)};
 	static const struct case_at same_at[] = {{99, 1, -1}, {100, 5, -1}, {LONG_AFTER, 5, 0}};
+	/* Its own second copy arrives late: behind a removal of the same second, and behind a change that is settled. */
+	static const struct stored late[] = {V(0, 1, 0, "INSERT", 1), V(674, 0, 673, "BASELINE", 2), D(675, 5, 673),
+					     M(676), V(691, 0, 673, "BASELINE", 2)};
+	static const struct case_at late_at[] = {{672, 1, -1},
+						 {673, GONE, -1},
+						 {1280, GONE, -1},
+						 {LONG_AFTER, GONE, -1}};
+	static const struct stored settled[] = {V(300, 0, 299, "BASELINE", 2), V(1000, 5, 600, "MODIFY", 5),
+						V(1050, 0, 299, "BASELINE", 2)};
+	static const struct case_at settled_at[] = {{599, 2, -1}, {1600, 5, -1}, {LONG_AFTER, 5, -1}};
 	CHECK(stored, at, false);
 	CHECK(same_second, same_at, false);
+	CHECK(late, late_at, false);
+	CHECK(settled, settled_at, false);
 }
 
 /* What lifecycle rules leave of an item that was removed long ago costs no question. */
