@@ -157,9 +157,18 @@ static size_t find_first(const struct view *v, size_t i)
 	return first;
 }
 
+/* Is finding `a` placed by LastModified alone, so that its place beside change `b` tells nothing? Its marker is gone. */
+static bool is_unplaced_beside(const struct view *v, size_t a, size_t b)
+{
+	const struct item_entry *ea = v->it->order[a], *eb = v->it->order[b];
+	return ea->kind == ITEM_DELETES && is_baseline(facts_at(v, a)) && is_own(facts_at(v, b)) &&
+	       ea->modified_ms <= eb->modified_ms + BLUR_MS && eb->modified_ms <= ea->modified_ms + BLUR_MS;
+}
+
 /*
  * The order of two changes, of the stream or found by a baseline. Every change of the stream until a baseline was stored
- * before it, so their times tell; within a second, whose beginning is all that a change's time tells, their places do.
+ * before it, so their times tell; within a second, whose beginning is all that a change's time tells, their places do. A
+ * marker expires when something lies upon it, so a finding without one is the earlier.
  */
 static int compare_known(const struct view *v, size_t a, size_t b)
 {
@@ -171,6 +180,10 @@ static int compare_known(const struct view *v, size_t a, size_t b)
 		return sa < sb ? -1 : 1;
 	a = find_first(v, a);
 	b = find_first(v, b);
+	if (is_unplaced_beside(v, a, b))
+		return -1;
+	if (is_unplaced_beside(v, b, a))
+		return 1;
 	return (a < b) - (a > b);
 }
 
@@ -325,18 +338,21 @@ static size_t later_of(size_t a, size_t b)
 }
 
 /*
- * What is above the settled entry may be older, if its request arrived late. The entry down to which all must be known to
- * tell; NONE. Numbers tell of changes; of a baseline in the same second only its place does, and so where it was first.
+ * What is above the settled entry may be older, if its request arrived late, and so may what is above `place`, the first
+ * entry from there on that is in its place. The entry down to which all must be known to tell; NONE. Numbers tell of
+ * changes; of a baseline and a change in the same second their places do, so it must be known where each was first.
  */
-static size_t find_contest(const struct view *v)
+static size_t find_contest(const struct view *v, size_t place)
 {
+	const struct item_facts *own = v->own == NONE ? NULL : facts_at(v, v->own);
 	size_t doubt = NONE;
 	bool baseline = false;
-	for (size_t i = v->fence; i <= v->settled; i++) {
-		if (!is_baseline(facts_at(v, i)) || is_later(v, facts_at(v, i)))
+	for (size_t i = v->fence; i < candidates_end(v); i++) {
+		const struct item_facts *f = facts_at(v, i);
+		if (!is_baseline(f) || is_later(v, f))
 			continue;
 		baseline = true;
-		if (i < v->settled)
+		if (i < place || (own != NULL && own->time_ms / 1000 == f->time_ms / 1000))
 			doubt = later_of(v->settled, later_of(doubt, find_twin(v, i)));
 	}
 	if (v->own != NONE && v->own < v->settled)
@@ -348,11 +364,12 @@ static size_t find_contest(const struct view *v)
 static bool trust_settled(struct view *v)
 {
 	struct item_entry *const *order = v->it->order;
-	size_t i = v->settled, doubt = find_contest(v);
-	bool contested = doubt != NONE;
+	size_t i = v->settled;
 	/* Deletes versions are placed by LastModified; the first entry that is not is in its place. */
 	while (i < v->it->norder && (order[i]->kind == ITEM_DELETES || order[i]->sense == ITEM_REPEATS))
 		i++;
+	size_t doubt = find_contest(v, i);
+	bool contested = doubt != NONE;
 	bool removal = i == v->it->norder || order[i]->kind == ITEM_MARKER;
 	if (i == v->it->norder)
 		i--;

@@ -217,6 +217,18 @@ static void test_baselines_among_changes(void **state)
 	static const struct case_at settled_at[] = {{599, 2, -1}, {1600, 5, -1}, {LONG_AFTER, 5, -1}};
 	CHECK(stored, at, false);
 	CHECK(same_second, same_at, false);
+	/* All in one second, and the marker of what the baseline found has expired. */
+	static const struct stored expired[] = {{ITEM_DELETES, 900, 0, 500, "BASELINE", GONE},
+						V(900, 5, 500, "INSERT", 5)};
+	static const struct case_at expired_at[] = {{500, 5, -1}, {1600, 5, -1}, {LONG_AFTER, 5, -1}};
+	/* All in one second, and a second copy of what the baseline found is late. */
+	static const struct stored again[] = {{ITEM_DELETES, 900, 0, 500, "BASELINE", GONE},
+					      M(900),
+					      V(900, 5, 500, "INSERT", 5),
+					      {ITEM_DELETES, 903, 0, 500, "BASELINE", GONE},
+					      V(1107, 5, 500, "INSERT", 5)};
+	CHECK(again, expired_at, false);
+	CHECK(expired, expired_at, false);
 	CHECK(late, late_at, false);
 	CHECK(settled, settled_at, false);
 }
