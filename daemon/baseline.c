@@ -10,7 +10,8 @@
 #include "daemon.h"
 #include "table.h"
 
-#define LOOK_MS 100 /* while one runs: has the stream passed what waits? */
+#define UNMARKED_FEW 1000 /* names that are looked at one by one */
+#define LOOK_MS 100	  /* while one runs: has the stream passed what waits? */
 /* A run begins when the backup is no further behind than this: what it reads would only wait. */
 #define NEAR_MS 120000
 #define SHARE \
@@ -22,9 +23,12 @@
 
 static void run_end(struct baseline *b);
 
+/* What the table is complete through takes a look at every shard: not at each item. */
 static void on_timer(uv_timer_t *timer)
 {
-	baseline_go_on(timer->data);
+	struct baseline *b = timer->data;
+	b->complete_ms = table_complete_ms(b->table);
+	baseline_go_on(b);
 }
 
 struct baseline *baseline_new(struct table *t)
@@ -123,6 +127,8 @@ int64_t baseline_rest_until(struct baseline *b, const struct err *e, unsigned fa
 	return clock_mono_ms() + backoff_delay_ms(e, failures);
 }
 
+static void enter(struct baseline *b, enum position_baseline_state s);
+
 /* --- beginning and end of a run --- */
 
 static double capacity_share(const struct table *t)
@@ -218,6 +224,29 @@ static void give_memory_back(struct baseline *b)
 		reader_give_back(&t->daemon->readers, &t->reads, 0);
 }
 
+/*
+ * The marks of names that were seen are lost with the process that made them. Once in a run the table is scanned again for them, which
+ * costs a page where looking at each name would cost thousands of requests. False when that was done already.
+ */
+static bool mark_again(struct baseline *b)
+{
+	struct position_baseline *p = b->position;
+	if (p->marked_again)
+		return false;
+	p->marked_again = true;
+	for (size_t i = 0; i < p->nsegments; i++) {
+		free(p->segments[i].after);
+		free(b->segments[i].next_key);
+		p->segments[i] = (struct position_segment){0};
+		b->segments[i].next_key = NULL;
+		b->segments[i].whole = false;
+	}
+	p->items = 0;
+	b->marks_lost = false;
+	baseline_moved(b);
+	return true;
+}
+
 static int restore_segments(struct baseline *b, struct err *e)
 {
 	for (size_t i = 0; i < b->position->nsegments; i++) {
@@ -236,7 +265,7 @@ static void run_begin(struct baseline *b)
 	b->running = true;
 	b->listed = b->again = b->read_whole = b->removed_whole = false;
 	b->used_bytes = 0;
-	b->end_ms = CLOCK_UNKNOWN;
+	b->end_ms = b->complete_ms = CLOCK_UNKNOWN;
 	b->err.class = ERR_NONE;
 	b->moved_mono_ms = clock_mono_ms();
 	b->limit = 0;
@@ -254,7 +283,10 @@ static void run_begin(struct baseline *b)
 		run_end(b);
 		return;
 	}
-	if (b->position->state == BASELINE_REMOVING) {
+	b->marks_lost = b->position->state > BASELINE_LISTING;
+	if (b->position->state == BASELINE_REMOVING && mark_again(b)) {
+		enter(b, BASELINE_SCANNING);
+	} else if (b->position->state == BASELINE_REMOVING) {
 		/* Which names the Scan has seen is not known any more: all of them are looked at. */
 		b->listed = true;
 		b->nnames = 1;
@@ -467,6 +499,8 @@ static void step(struct baseline *b)
 		baseline_scan(b);
 		if (!baseline_scan_is_done(b))
 			return;
+		if (b->marks_lost && b->names != NULL && etagset_unmarked(b->names) > UNMARKED_FEW && mark_again(b))
+			return; /* the timer goes on */
 		enter(b, BASELINE_REMOVING);
 	}
 	if (!b->read_whole) {
@@ -476,7 +510,7 @@ static void step(struct baseline *b)
 		b->read_whole = true;
 		b->end_ms = table_now_ms(b->table);
 	}
-	if (table_complete_ms(b->table) >= b->end_ms)
+	if (b->complete_ms >= b->end_ms)
 		finish(b);
 }
 

@@ -22,7 +22,6 @@ struct collecting {
 	struct baseline *b;
 	char **names;
 	size_t n, cap;
-	struct err *err;
 };
 
 static struct span name_of(const struct baseline *b, struct span key)
@@ -39,9 +38,9 @@ static int keep_last(struct baseline *b, struct span name)
 	return buf_append(&b->list_after, name.ptr, name.len);
 }
 
-static void give_up_set(struct baseline *b, const struct err *e)
+void baseline_list_give_up(struct baseline *b, const struct err *e)
 {
-	log_warn("there is no room on disk for the list of the bucket's objects; S3 is asked about each item instead",
+	log_warn("the list of the bucket's objects cannot be kept on disk; S3 is asked about each item instead",
 		 LOG_S("table", b->table->conf->name), LOG_E(e));
 	etagset_free(b->names);
 	b->names = NULL;
@@ -72,7 +71,7 @@ static int add_listed(void *arg, const struct s3xml_version *v)
 	etag_bytes(etag, v->etag);
 	int rc = etagset_add(b->names, digest, etag, &e);
 	if (rc < 0 && rc != -ERR_CONFLICT) /* a page that was read again: it is there */
-		give_up_set(b, &e);
+		baseline_list_give_up(b, &e);
 	return 0;
 }
 
@@ -90,10 +89,11 @@ static int add_unseen(void *arg, const struct s3xml_version *v)
 		return -ERR_LIMIT;
 	if (b->names != NULL) {
 		digest_name(digest, name.ptr, name.len);
-		int rc = etagset_find(b->names, digest, &found, c->err);
+		struct err e;
+		int rc = etagset_find(b->names, digest, &found, &e);
 		if (rc < 0)
-			return rc;
-		if (rc == 0 || found.marked)
+			baseline_list_give_up(b, &e);
+		else if (rc == 0 || found.marked)
 			return 0;
 	}
 	if (c->n == c->cap) {
@@ -125,7 +125,8 @@ static int read_page(struct baseline *b, s3xml_version_fn *each, void *arg, stru
 	int rc = s3xml_objects((struct span){buf_str(body), body->len}, each, arg, &page, &parse);
 	buf_fini(&page.next_token);
 	if (rc < 0 && parse.class == ERR_NONE)
-		return err_set(e, (enum err_class) - rc, "a page of the bucket's listing cannot be kept");
+		return err_set(e, rc == -ERR_LIMIT ? ERR_LIMIT : ERR_SYSTEM,
+			       "a page of the bucket's listing cannot be kept");
 	if (rc < 0) {
 		*e = parse;
 		return rc;
@@ -185,7 +186,7 @@ void baseline_list(struct baseline *b)
 		etagset_free(b->names);
 		b->names = etagset_new(b->table->daemon->conf->state_dir, b->position->total, SET_BYTES_MAX, &e);
 		if (b->names == NULL)
-			give_up_set(b, &e);
+			baseline_list_give_up(b, &e);
 	}
 	ask(b, on_listed);
 }
@@ -201,7 +202,7 @@ static void on_window(struct aws_op *op, int rc, void *arg)
 {
 	struct baseline *b = arg;
 	struct err e = {0};
-	struct collecting c = {.b = b, .err = &e};
+	struct collecting c = {.b = b};
 	b->listing = false;
 	if (rc < 0)
 		e = op->err;

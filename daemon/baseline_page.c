@@ -176,6 +176,19 @@ static void leave(struct record *r)
 	p->batch.open--;
 }
 
+/* The candidate of this page; two pages may have one of the same item, under two names. */
+static struct record *find_own(const struct baseline_page *p, const uint8_t item[16])
+{
+	const struct batch *batch = &p->batch;
+	struct map_node *n = map_find(&p->baseline->candidates, item_hash(item), same_item, item);
+	if (n == NULL || RECORD_OF_NODE(n)->batch == batch)
+		return n != NULL ? RECORD_OF_NODE(n) : NULL;
+	for (size_t i = 0; i < batch->nrecords; i++)
+		if (batch->records[i].state == RECORD_QUEUED && memcmp(batch->records[i].item, item, 16) == 0)
+			return &batch->records[i];
+	return NULL;
+}
+
 bool baseline_page_wait(struct baseline_page *p, uint64_t arrivals)
 {
 	struct baseline *b = p->baseline;
@@ -185,7 +198,7 @@ bool baseline_page_wait(struct baseline_page *p, uint64_t arrivals)
 		return false;
 	buf_trim(&batch->body, 0);
 	batch->open = batch->nrecords;
-	p->bytes = sizeof(*p) + batch->body.cap + batch->nrecords * sizeof(struct record);
+	p->bytes = sizeof(*p) + batch->body.cap + 2 * batch->nrecords * sizeof(struct record);
 	b->used_bytes += p->bytes;
 	p->waits = p->linked = true;
 	TAILQ_INSERT_TAIL(&b->waiting, p, wait);
@@ -196,11 +209,10 @@ bool baseline_page_wait(struct baseline_page *p, uint64_t arrivals)
 	for (size_t i = 0; i < batch->nrecords; i++)
 		map_add(&b->candidates, &batch->records[i].by_item, item_hash(batch->records[i].item));
 	for (uint64_t i = arrivals; i < b->arrivals; i++) {
-		const uint8_t *item = b->arrived[i % BASELINE_ARRIVALS];
-		struct map_node *n = map_find(&b->candidates, item_hash(item), same_item, item);
 		/* Of other pages it was seen when it came. */
-		if (n != NULL && RECORD_OF_NODE(n)->batch == batch)
-			leave(RECORD_OF_NODE(n));
+		struct record *r = find_own(p, b->arrived[i % BASELINE_ARRIVALS]);
+		if (r != NULL)
+			leave(r);
 	}
 	if (batch->open == 0)
 		page_done(p);
@@ -257,8 +269,7 @@ static bool offer(struct baseline *b, struct record *r)
 void baseline_page_offer(struct baseline *b)
 {
 	struct baseline_page *p, *next;
-	int64_t complete_ms = table_complete_ms(b->table);
-	for (p = TAILQ_FIRST(&b->waiting); p != NULL && p->passed_ms <= complete_ms; p = next) {
+	for (p = TAILQ_FIRST(&b->waiting); p != NULL && p->passed_ms <= b->complete_ms; p = next) {
 		next = TAILQ_NEXT(p, wait);
 		for (; p->next < p->batch.nrecords; p->next++) {
 			struct record *r = &p->batch.records[p->next];

@@ -81,11 +81,13 @@ struct baseline {
 	uv_timer_t timer;
 	bool running; /* the run under way holds memory and requests */
 	bool stopped, closed;
-	bool listed;	 /* `names` says what the bucket had when the run began, or was given up */
-	bool again;	 /* something else wrote meanwhile: the run does not count */
-	bool read_whole; /* nothing is left to be read */
-	int64_t end_ms;	 /* the run ends when the stream has passed this */
-	struct err err;	 /* of the last failure, class ERR_NONE after a success */
+	bool listed;	     /* `names` says what the bucket had when the run began, or was given up */
+	bool marks_lost;     /* another process has scanned a part: not all names that it saw are marked */
+	bool again;	     /* something else wrote meanwhile: the run does not count */
+	bool read_whole;     /* nothing is left to be read */
+	int64_t complete_ms; /* what the table was complete through when last looked at */
+	int64_t end_ms;	     /* the run ends when the stream has passed this */
+	struct err err;	     /* of the last failure, class ERR_NONE after a success */
 	struct aws_op list_op;
 	bool list_open, listing;
 	int64_t not_before_mono_ms; /* the next listing, or run */
@@ -133,6 +135,8 @@ int64_t baseline_rest_until(struct baseline *b, const struct err *e, unsigned fa
 void baseline_list(struct baseline *b);
 /* Lists the next page of names for baseline_remove.c. */
 void baseline_list_window(struct baseline *b);
+/* `names` failed: the run goes on without it. */
+void baseline_list_give_up(struct baseline *b, const struct err *e);
 
 /* --- baseline_scan.c --- */
 /* Begins as many reads as may be. */

@@ -19,6 +19,7 @@
 #define PAGE_UNITS 256	    /* of 1 MB, read consistently */
 #define ITEMS_PER_UNIT 4    /* before the first page tells */
 #define CLOCK_GRAIN_MS 1000 /* Date headers have whole seconds */
+#define LIMIT_NONE 10000
 #define LIMIT_AFTER_FAT 256 /* items asked for when an answer was too large */
 
 bool baseline_scan_is_done(const struct baseline *b)
@@ -58,14 +59,16 @@ static int is_listed(struct filling *f, struct span name, struct span item, bool
 		return 0;
 	}
 	digest_name(digest, name.ptr, name.len);
-	int rc = etagset_find(b->names, digest, &found, f->err);
-	if (rc <= 0) {
+	struct err e;
+	int rc = etagset_find(b->names, digest, &found, &e);
+	if (rc == 0) {
 		*ask = !never;
-		return rc;
+		return 0;
 	}
-	rc = etagset_mark(b->names, &found, f->err);
-	if (rc < 0)
-		return rc;
+	if (rc < 0 || etagset_mark(b->names, &found, &e) < 0) {
+		baseline_list_give_up(b, &e);
+		return 0;
+	}
 	digest_md5(md5, item.ptr, item.len);
 	return memcmp(md5, found.etag, sizeof(md5)) == 0;
 }
@@ -157,6 +160,11 @@ static void take_answer(struct baseline_reader *r)
 	p->passed_ms = table_now_ms(b->table) + CLOCK_GRAIN_MS;
 	r->failures = 0;
 	baseline_well(b);
+	/* It may be fat items that did not fit: behind them there is room for more again. */
+	if (b->limit > 0)
+		b->limit += b->limit / 4 + 1;
+	if (b->limit > LIMIT_NONE)
+		b->limit = 0;
 	if (!baseline_page_wait(p, r->arrivals)) {
 		/* More has come from the stream meanwhile than is remembered: the page is read again. */
 		baseline_page_free(p);

@@ -77,6 +77,8 @@ static json_t *resume_to_json(const struct position_baseline *b)
 		json_array_append_new(segments, s);
 	}
 	json_object_set_new(o, "segments", segments);
+	if (b->marked_again)
+		json_object_set_new(o, "marked_again", json_true());
 	member_put_str(o, "removed_after", b->removed_after);
 	return o;
 }
@@ -129,6 +131,7 @@ static void get_resume(struct member_get *g, const json_t *o, struct position_ba
 		b->segments[b->nsegments].done = json_is_true(json_object_get(s, "done"));
 		b->segments[b->nsegments].after = member_get_str(g, s, "after", false);
 	}
+	b->marked_again = json_is_true(json_object_get(o, "marked_again"));
 	b->removed_after = member_get_str(g, o, "removed_after", false);
 }
 

@@ -51,6 +51,7 @@ struct position_baseline {
 	/* Where a restart goes on. */
 	struct position_segment segments[BASELINE_SEGMENTS_MAX];
 	size_t nsegments;    /* 0: not begun */
+	bool marked_again;   /* the table was scanned a second time, for which names it has */
 	char *removed_after; /* names of the bucket up to this one are done; NULL: none */
 };
 

@@ -438,7 +438,7 @@ class Broken(Baseline):
         self.settled(daemon, table)
         b = self.done(daemon, table, request=self.ask(table))
         self.assertEqual((b["equal"], b["written"]), (40, 0))
-        self.assertIn("no room on disk for the list", daemon.log())
+        self.assertIn("list of the bucket's objects cannot be kept on disk", daemon.log())
 
 
 if __name__ == "__main__":
