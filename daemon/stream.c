@@ -159,12 +159,18 @@ static void begin_at_latest(struct stream *st)
  */
 #define UNLISTED_TIMES 3
 
+/* What can be read is not gone, whoever lists it. */
+static bool is_lost(const struct shard *s)
+{
+	return s->state == SHARD_WAITING || (s->state != SHARD_FINISHED && s->missing > 0);
+}
+
 static void retire_unlisted(struct stream *st)
 {
 	struct shard *s, *next;
 	TAILQ_FOREACH (s, &st->shards, link) {
 		s->unlisted = s->listed ? 0 : s->unlisted + 1;
-		if (s->unlisted >= UNLISTED_TIMES && s->state != SHARD_FINISHED)
+		if (s->unlisted >= UNLISTED_TIMES && is_lost(s))
 			shard_trimmed(s);
 	}
 	for (s = TAILQ_FIRST(&st->shards); s != NULL; s = next) {

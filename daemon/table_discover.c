@@ -3,7 +3,8 @@
  *
  *     once:       ListStreams, to its last page -> streams in order of their labels, with what the checkpoint knows
  *     each time:  DescribeTable (a new stream?) -> DescribeStream of the active one, to its last page -> merge
- *     when a shard has ended: DescribeStream with ShardFilter CHILD_SHARDS -> merge; without an answer, a whole sweep
+ *     when a shard has ended: DescribeStream with ShardFilter CHILD_SHARDS -> merge; without an answer, a whole sweep; and
+ *                 both again each time until there is a child
  *
  * Only a description that is complete is merged: from half a graph a child could seem to have no parent (I3).
  */
@@ -303,6 +304,18 @@ static void on_children(struct aws_op *op, int rc, void *arg)
 		finished(t);
 }
 
+/* Asks for the children of a finished shard that has none yet; false when there is no such shard. */
+static bool ask_children(struct table *t)
+{
+	struct table_discovery *d = &t->discovery;
+	const struct shard *parent = t->active != NULL ? stream_childless(t->active) : NULL;
+	d->parent = parent != NULL ? strdup(parent->id) : NULL;
+	if (d->parent == NULL)
+		return false;
+	streams_describe_children(&t->op, t->active->arn, d->parent, &d->page, on_children, t);
+	return true;
+}
+
 static struct stream *find_stream(struct table *t, const char *arn)
 {
 	struct stream *st;
@@ -382,14 +395,13 @@ static void on_table(struct aws_op *op, int rc, void *arg)
 	activate(t);
 	if (t->active == NULL)
 		finished(t);
-	else
+	else if (!ask_children(t))
 		sweep(t, t->active);
 }
 
 static void discover(struct table *t, int rc)
 {
 	struct table_discovery *d = &t->discovery;
-	struct shard *parent = t->active != NULL ? stream_childless(t->active) : NULL;
 	d->again = false;
 	if (rc == -ERR_CANCELLED) {
 		d->busy = false;
@@ -399,13 +411,8 @@ static void discover(struct table *t, int rc)
 		list_streams(t);
 		return;
 	}
-	if (parent != NULL && d->fruitless == 0) {
-		d->parent = strdup(parent->id);
-		if (d->parent != NULL) {
-			streams_describe_children(&t->op, t->active->arn, d->parent, &d->page, on_children, t);
-			return;
-		}
-	}
+	if (d->fruitless == 0 && ask_children(t)) /* a shard has just ended: straight to what comes after it */
+		return;
 	table_describe(&t->op, t->conf->name, &t->fresh, on_table, t);
 }
 

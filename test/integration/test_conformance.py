@@ -144,10 +144,24 @@ class Discovery(Case):
         daemon = self.start(table, ready=True)
         self.fake.write(table, 20)
         self.backed_up(daemon, table)
+        rule = self.fake.fault(op="GetRecords", status=400, code="ThrottlingException")
+        daemon.wait(lambda: self.fake.hits(rule), 20, "reading stopped")
         self.fake.options(table, child_empty=3)
-        self.fake.do("rotate", table=table)
+        child = self.fake.do("rotate", table=table)["shards"][0]["id"]
+        # Nothing but the filter tells of it.
+        self.fake.do("shard", table=table, shard=child, unlisted=True)
+        self.fake.do("clear_faults")
+        self.fake.write(table, 20)
+        daemon.wait(lambda: self.iterators(child), 40, "the child was found")
+        # It can be read: sweeps that do not list it do not make it gone.
+        looks = self.fake.count("streams DescribeStream")
+        daemon.wait(lambda: self.fake.count("streams DescribeStream") >= looks + 5, 30, "the stream was described")
         self.fake.write(table, 20)
         self.backed_up(daemon, table)
+        self.fake.do("shard", table=table, shard=child, unlisted=False)
+        self.fake.write(table, 20)
+        self.backed_up(daemon, table)
+        self.assertEqual(self.gaps(daemon), 0)
 
     def test_child_shards_refused_sweep(self):
         table = self.fake.new_table(child_filter="refuse")
