@@ -256,11 +256,24 @@ static void adopt_watermark(struct table *t, struct position *p)
 		t->ask_until_ms = until_ms;
 }
 
+/* What was damaged on its way (a 404 without its code, too) is whole the next time: only what stays so is for an operator. */
+static bool ask_again(struct table *t, struct err *e)
+{
+	if (++t->watermark_damaged >= DAMAGED_TIMES)
+		return false;
+	err_prefix(e, "%s", t->saving.watermark_key);
+	e->class = ERR_RETRY;
+	failed(t, e);
+	return true;
+}
+
 static void on_watermark(struct aws_op *op, int rc, void *arg)
 {
 	struct table *t = arg;
 	struct err e = {0};
 	http_slot_body_max(op->slot, TABLE_ANSWER_MAX); /* of those that follow */
+	if (rc == -ERR_NOT_FOUND && op->err.aws_code[0] == '\0' && ask_again(t, &op->err))
+		return;
 	if (rc < 0) {
 		failed(t, &op->err);
 		return;
@@ -275,13 +288,8 @@ static void on_watermark(struct aws_op *op, int rc, void *arg)
 	json_t *j = json_loadb(buf_str(body), body->len, 0, &je);
 	rc = j != NULL ? position_from_json(j, &p, &e) : err_set(&e, ERR_CORRUPT, "not JSON: %s", je.text);
 	json_decref(j);
-	/* What was damaged on its way is whole the next time: only what stays so is for an operator. */
-	if (rc < 0 && t->restored == NULL && ++t->watermark_damaged < DAMAGED_TIMES) {
-		err_prefix(&e, "%s", t->saving.watermark_key);
-		e.class = ERR_RETRY;
-		failed(t, &e);
+	if (rc < 0 && t->restored == NULL && ask_again(t, &e))
 		return;
-	}
 	if (rc < 0 && t->restored == NULL) {
 		err_prefix(&e,
 			   "s3://%s/%s is damaged, and there is no checkpoint in %s; delete it (its versions stay) to "

@@ -295,6 +295,14 @@ class Damaged(Case):
         self.assertTrue(daemon.logged("watermark.json is damaged"))
         self.assertEqual(len(self.item_writes(table)), written)
 
+    def test_an_answer_that_there_is_no_watermark_is_damaged_on_its_way(self):
+        table = self.fake.new_table()
+        rule = self.fake.fault(service="s3", op="GetObject", key="watermark.json", garbage=True, count=3)
+        self.fake.write(table, 20, keys=20)
+        daemon = self.start(table, ready=True)
+        self.assertEqual(self.fake.hits(rule), 3)
+        self.backed_up(daemon, table)
+
     def test_a_watermark_that_is_damaged_on_its_way_and_no_checkpoint(self):
         table, daemon = self.first_run()
         os.unlink(checkpoint_path(daemon, table))
