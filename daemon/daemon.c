@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "codec/digest.h"
 #include "codec/encode.h"
+#include "drill.h"
 #include "notify.h"
 #include "process.h"
 #include "shard.h"
@@ -173,8 +174,10 @@ static void on_second(uv_timer_t *timer)
 	struct daemon *d = timer->data;
 	save_due(d);
 	log_flush(clock_mono_ms());
-	for (size_t i = 0; i < d->ntables; i++)
+	for (size_t i = 0; i < d->ntables; i++) {
 		baseline_tick(d->tables[i].baseline);
+		drill_tick(d->tables[i].drill, clock_mono_ms());
+	}
 	notify_status(daemon_view(d));
 	if (!d->ready_told) /* the checks are tried for as long as it takes */
 		notify_extend_timeout(START_MORE_MS);

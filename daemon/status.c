@@ -109,6 +109,24 @@ static json_t *baseline_json(const struct view_table *t)
 			 (int)b->missing);
 }
 
+static json_t *seconds(double s)
+{
+	return s < 0 ? json_null() : json_real(s);
+}
+
+static json_t *drill_json(const struct view_drill *d)
+{
+	if (!d->known)
+		return json_null();
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "outcome",
+			 text(d->outcome), "message", text(d->message), "target", text(d->target), "began",
+			 when(d->began_ms), "ended", when(d->ended_ms), "at", when(d->at_ms), "last_success",
+			 when(d->last_success_ms), "items", count(d->items), "mismatches", count(d->mismatches),
+			 "missing", count(d->missing), "extra", count(d->extra), "different", count(d->different),
+			 "recovery_point_seconds", seconds(d->recovery_point_s), "recovery_time_seconds",
+			 seconds(d->recovery_time_s));
+}
+
 static json_t *table_json(const struct view_table *t)
 {
 	json_t *j = json_pack("{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "name", text(t->name), "state",
@@ -117,7 +135,8 @@ static json_t *table_json(const struct view_table *t)
 			      when(t->complete_through_ms), "last_durable_event", when(t->last_durable_event_ms));
 
 	if (!j || merge(j, table_reading(t)) || merge(j, table_writing(t)) ||
-	    json_object_set_new(j, "baseline", baseline_json(t))) {
+	    json_object_set_new(j, "baseline", baseline_json(t)) ||
+	    json_object_set_new(j, "drill", drill_json(&t->drill))) {
 		json_decref(j);
 		return NULL;
 	}

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "daemon.h"
+#include "drill.h"
 #include "shard.h"
 
 char *table_meta_key(const struct table *t, const char *name)
@@ -60,7 +61,8 @@ int table_init(struct table *t, struct daemon *d, const struct config_table *con
 	lane_group_init(&t->lanes);
 	reader_queue_init(&t->reads, t, share_bytes);
 	t->baseline = baseline_new(t);
-	if (t->baseline == NULL)
+	t->drill = drill_new(&d->loop, d->conf->state_dir, conf->name);
+	if (t->baseline == NULL || t->drill == NULL)
 		return err_set(e, ERR_SYSTEM, "out of memory");
 	uv_timer_init(&d->loop, &t->check_timer);
 	t->check_timer.data = t;
@@ -86,6 +88,8 @@ void table_close(struct table *t)
 	}
 	t->active = NULL;
 	baseline_close(t->baseline);
+	drill_free(t->drill);
+	t->drill = NULL;
 	aws_op_fini(&t->op, NULL);
 	aws_op_fini(&t->json.op, NULL);
 	uv_close((uv_handle_t *)&t->check_timer, NULL);

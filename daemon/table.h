@@ -141,6 +141,7 @@ struct table {
 	struct position_gap *gaps; /* the newest TABLE_GAPS_KEPT */
 	size_t ngaps;
 	uint64_t gap_count;
+	struct drill *drill;
 	struct baseline *baseline;
 	void (*after_gaps)(struct table *t, int rc);
 	void (*after_request)(struct table *t, int rc);

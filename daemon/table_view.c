@@ -1,5 +1,6 @@
 #include "base/clock.h"
 #include "daemon.h"
+#include "drill.h"
 #include "shard.h"
 #include "table.h"
 
@@ -96,4 +97,5 @@ void table_view(const struct table *t, struct view_table *v)
 	v->checkpoint_problem = t->saving.problem[0] != '\0' ? t->saving.problem : NULL;
 	v->watermark_saved_ms = t->saving.watermark_ms;
 	view_baseline(t->baseline, &v->baseline);
+	drill_view(t->drill, &v->drill);
 }

@@ -29,6 +29,16 @@ struct view_baseline {
 	double units; /* read capacity used */
 };
 
+/* The last restore drill of a table. */
+struct view_drill {
+	bool known; /* false: there was none, as far as this host knows */
+	const char *outcome, *message, *target;
+	int64_t began_ms, ended_ms, at_ms, last_success_ms; /* CLOCK_UNKNOWN */
+	int64_t duration_ms;
+	uint64_t items, mismatches, missing, extra, different;
+	double recovery_point_s, recovery_time_s; /* negative: not known */
+};
+
 struct view_table {
 	const char *name;
 	enum view_table_state state;
@@ -63,6 +73,7 @@ struct view_table {
 	const char *checkpoint_problem; /* NULL when the last save worked */
 	int64_t watermark_saved_ms;
 	struct view_baseline baseline;
+	struct view_drill drill;
 };
 
 struct view {

@@ -129,6 +129,25 @@ static void test_daemon(void **state)
 	assert_non_null(find("ddb_streamd_log_lines_total{level=\"debug\"}"));
 }
 
+static void test_drill(void **state)
+{
+	(void)state;
+	sample.tables[0].drill = (struct view_drill){
+		.known = true,
+		.ended_ms = 1700000090000,
+		.last_success_ms = CLOCK_UNKNOWN,
+		.duration_ms = 90000,
+		.items = 7,
+		.mismatches = 3,
+	};
+	render();
+	check("ddb_streamd_drill_ended_timestamp_seconds{table=\"orders\"}", "1700000090.000");
+	check("ddb_streamd_drill_last_success_timestamp_seconds{table=\"orders\"}", "0.000");
+	check("ddb_streamd_drill_duration_seconds{table=\"orders\"}", "90.000");
+	check("ddb_streamd_drill_items{table=\"orders\"}", "7");
+	check("ddb_streamd_drill_mismatches{table=\"orders\"}", "3");
+}
+
 static void test_unknown_is_visible(void **state)
 {
 	(void)state;
@@ -370,6 +389,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_table, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_daemon, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_drill, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_unknown_is_visible, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_requests, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_histogram, setup, teardown),

@@ -130,6 +130,40 @@ static void test_table(void **state)
 	json_decref(j);
 }
 
+static void test_drill(void **state)
+{
+	json_t *root, *drill;
+
+	(void)state;
+	root = render();
+	assert_true(json_is_null(json_object_get(json_array_get(json_object_get(root, "tables"), 0), "drill")));
+	json_decref(root);
+	sample.tables[0].drill = (struct view_drill){
+		.known = true,
+		.outcome = "failed",
+		.message = "3 of what was restored is not as it was",
+		.target = "orders-drill-x",
+		.began_ms = SAMPLE_NOW_MS - 90000,
+		.ended_ms = SAMPLE_NOW_MS,
+		.at_ms = CLOCK_UNKNOWN,
+		.last_success_ms = CLOCK_UNKNOWN,
+		.items = 7,
+		.mismatches = 3,
+		.recovery_point_s = -1,
+		.recovery_time_s = 30.5,
+	};
+	root = render();
+	drill = json_object_get(json_array_get(json_object_get(root, "tables"), 0), "drill");
+	check_text(drill, "outcome", "failed");
+	check_text(drill, "target", "orders-drill-x");
+	check_text(drill, "last_success", NULL);
+	check_number(drill, "items", 7);
+	check_number(drill, "mismatches", 3);
+	assert_true(json_is_null(json_object_get(drill, "recovery_point_seconds")));
+	assert_true(json_real_value(json_object_get(drill, "recovery_time_seconds")) > 30);
+	json_decref(root);
+}
+
 static void test_unknown_is_null(void **state)
 {
 	json_t *j, *t;
@@ -222,6 +256,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_daemon, setup),
 		cmocka_unit_test_setup(test_table, setup),
+		cmocka_unit_test_setup(test_drill, setup),
 		cmocka_unit_test_setup(test_unknown_is_null, setup),
 		cmocka_unit_test_setup(test_text_that_is_not_utf8, setup),
 		cmocka_unit_test_setup(test_numbers_past_json, setup),
