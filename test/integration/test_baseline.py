@@ -1,6 +1,7 @@
 #!/usr/bin/python3 -B
 """The baseline against fakeaws: tables that are older than their stream, tables that lost changes, and what a run costs."""
 import json
+import os
 import secrets
 import shutil
 
@@ -400,21 +401,22 @@ class Broken(Baseline):
                 daemon.stop()
 
     def test_killed_again_and_again(self):
+        items = int(os.environ.get("BASELINE_ITEMS", "3000"))
         table = self.fake.new_table(view=None)
-        self.fill(table, range(3000))
+        self.fill(table, range(items))
         self.leave_behind(table, {f"gone-{i}": {} for i in range(30)})
         self.fake.set_stream(table, True)
-        daemon = self.make(table, quick={"memory_limit": "16MiB"}, baseline="auto", baseline_rate="200",
+        daemon = self.make(table, quick={"memory_limit": "16MiB"}, baseline="auto", baseline_rate=str(items // 15),
                            baseline_segments="2")
         kills = 0
-        for goal in range(300, 3001, 300):
+        for goal in range(items // 10, items + 1, items // 10):
             daemon.start(ready=False)
-            daemon.wait(lambda g=goal: len(self.versions(table)) >= g, 60, f"{goal} items were written")
-            self.fake.write(table, 20, keys=3000)
+            daemon.wait(lambda g=goal: len(self.versions(table)) >= g, 60 + items // 100, f"{goal} items were written")
+            self.fake.write(table, 20, keys=items)
             daemon.kill()
             kills += 1
         daemon.start(ready=False)
-        b = self.done(daemon, table, 90)
+        b = self.done(daemon, table, 90 + items // 100)
         self.settled(daemon, table)
         self.same(table)
         # None was written twice: a baseline that is there is equal.
