@@ -93,7 +93,7 @@ static int restore(struct drill *d, double units_per_s)
 	buf_init(&everything.prefix, 1);
 	int code = d->file == NULL ? drill_table_make(d) : 0;
 	if (code == 0)
-		code = d->file == NULL ? restore_fill(&plan, &d->session->aws, &figures)
+		code = d->file == NULL ? restore_fill(&plan, &d->schema, &d->session->aws, &figures)
 				       : restore_to_file(&plan, &figures);
 	uv_run(&d->session->loop, UV_RUN_NOWAIT);
 	d->items = figures.items;

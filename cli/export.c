@@ -74,7 +74,7 @@ const char *export_data(const struct export *x)
 /* --- the beginning --- */
 
 /* What lies beside data/, in the order in which it is written. */
-static const char *const small_files[] = {
+static const char *const small_files[EXPORT_SMALL_FILES] = {
 	"_started",
 	"manifest-files.json",
 	"manifest-files.checksum",
@@ -83,7 +83,7 @@ static const char *const small_files[] = {
 	"manifest-summary.md5",
 	"manifest-summary.json",
 };
-#define SUMMARY (sizeof(small_files) / sizeof(small_files[0]) - 1)
+#define SUMMARY (EXPORT_SMALL_FILES - 1)
 
 static char *small_name(const struct export *x, size_t i)
 {

@@ -26,6 +26,13 @@
 
 enum export_format { EXPORT_DYNAMODB_JSON, EXPORT_REPLICATOR };
 
+/*
+ * Of a data file, stored. Doubled for each thousand files, up to 4 GiB: an import takes no more than 5,000 objects
+ * (Developer Guide, "Import format quotas and validation").
+ */
+#define EXPORT_FILE_BYTES ((uint64_t)64 << 20)
+#define EXPORT_SMALL_FILES 7 /* beside the data files */
+
 struct export_options {
 	/*
 	 * s3://BUCKET/PREFIX/ or a folder, which is made when it is not there. With EXPORT_REPLICATOR the file itself,

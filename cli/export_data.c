@@ -6,11 +6,6 @@
 
 #define CHUNK_BYTES ((size_t)128 << 10) /* of lines, that are compressed at a time */
 #define CHUNK_MAX ((size_t)16 << 20)	/* with one very long line in it */
-/*
- * Of a data file, stored. Doubled for each thousand files, up to 4 GiB: an import takes no more than 5,000 objects
- * (Developer Guide, "Import format quotas and validation").
- */
-#define FILE_BYTES ((uint64_t)64 << 20)
 #define FILES_DOUBLE 1000
 #define FILE_DOUBLINGS 6
 
@@ -295,7 +290,7 @@ int export_data_init(struct export_data *d, uv_loop_t *loop, struct export_place
 		.folder = folder,
 		.one = one,
 		.seed = o->seed,
-		.file_bytes = o->file_bytes > 0 ? o->file_bytes : FILE_BYTES,
+		.file_bytes = o->file_bytes > 0 ? o->file_bytes : EXPORT_FILE_BYTES,
 		.nlanes = one != NULL ? 1 : EXPORT_LANES,
 	};
 	export_shuffle_init(&d->shuffle, o->seed);

@@ -1,6 +1,6 @@
 #include "export_gzip.h"
 
-#define LEVEL 4		      /* four times as fast as 6, and within 3% of its size */
+#define LEVEL 4		      /* takes a quarter to a half of the time of 6, for files that are 2 to 8% larger */
 #define WINDOW_BITS (15 + 16) /* 16: with a gzip header, which has no time in it */
 #define MEMORY_LEVEL 8
 #define STEP ((size_t)64 << 10)

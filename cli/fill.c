@@ -62,6 +62,8 @@ static void on_written(struct writer_job *j, int rc, const struct err *e)
 		count(f, j);
 	free_write(w);
 	if (rc == -ERR_INVALID || rc == -ERR_LIMIT) {
+		if (f->refused != NULL)
+			f->refused(si, f->arg);
 		fill_missing(f, si, e->message);
 		return;
 	}
@@ -143,6 +145,9 @@ int fill_run(struct fill *f, struct err *e)
 	j->failed = on_save_failed;
 	j->arg = f;
 	progress_start(&f->progress, &f->plan->session->loop);
+	f->progress.before = f->figures->items;
+	f->progress.expected = f->expected;
+	f->progress.by_keys = f->plan->options->in_place;
 	journal_start(j, &f->plan->session->loop, &f->state.ranges);
 	/* Noted before the first write: a run that is killed at once must be known to have begun. */
 	int rc = journal_save(j, e);
@@ -166,7 +171,10 @@ void fill_fini(struct fill *f)
 	if (f->writer != NULL)
 		writer_free(f->writer);
 	f->writer = NULL;
-	while (!LIST_EMPTY(&f->writes))
-		free_write(LIST_FIRST(&f->writes));
+	struct fill_write *w, *next;
+	for (w = LIST_FIRST(&f->writes); w != NULL; w = next) {
+		next = LIST_NEXT(w, link);
+		free_write(w);
+	}
 	state_fini(&f->state);
 }

@@ -21,6 +21,10 @@ struct fill {
 	struct writer *writer;
 	struct progress progress;
 	LIST_HEAD(fill_writes, fill_write) writes; /* that the writer has not answered yet */
+	/* Set after fill_init: told of each item that the table refused, before it counts as missing. May stay NULL. */
+	void (*refused)(struct state_item *si, void *arg);
+	void *arg;
+	uint64_t expected; /* about how many items there will be; set after fill_init; 0: not known */
 };
 
 /*

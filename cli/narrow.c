@@ -150,6 +150,11 @@ void narrow_fini(struct narrow *n)
 	free(n->hash_name);
 }
 
+bool narrow_is_part(const struct narrow *n)
+{
+	return n->exact || n->prefix.len > 0 || n->hash_name != NULL;
+}
+
 bool narrow_has(const struct narrow *n, struct span item)
 {
 	struct span value;

@@ -21,6 +21,8 @@ int narrow_usage(const struct options *o);
 /* Afterwards narrow_fini, in every case. Returns 0, or the exit code after saying what is wrong. */
 int narrow_init(struct narrow *n, struct session *s, const struct options *o);
 void narrow_fini(struct narrow *n);
+/* Is it less than the whole table? */
+bool narrow_is_part(const struct narrow *n);
 /* Does the item, a canonical attribute map, belong to it? What its name tells was seen to by the prefix. */
 bool narrow_has(const struct narrow *n, struct span item);
 

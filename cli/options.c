@@ -66,7 +66,7 @@ static const struct definition {
 	{"clean-up", FLAG(clean_up), OPTIONS_DRILL},
 	{"resume", FLAG(resume), OPTIONS_RESTORE},
 	{"journal", TEXT(journal), OPTIONS_RESTORE},
-	{"dry-run", FLAG(dry_run), OPTIONS_RESTORE | OPTIONS_VERIFY},
+	{"dry-run", FLAG(dry_run), OPTIONS_RESTORE | OPTIONS_SNAPSHOT | OPTIONS_VERIFY},
 	{"force", FLAG(force), OPTIONS_RESTORE | OPTIONS_DIFF | OPTIONS_SNAPSHOT | OPTIONS_DRILL},
 	{"to", TEXT(to), OPTIONS_SNAPSHOT},
 	{"format", TEXT(format), OPTIONS_SNAPSHOT},

@@ -8,7 +8,8 @@
 #define PRICE_BASIS "list prices of us-east-1, November 2026: S3 Standard, DynamoDB on demand"
 
 struct price_requests {
-	uint64_t lists;	      /* S3 LIST, PUT, POST, COPY */
+	uint64_t lists;	      /* S3 LIST */
+	uint64_t puts;	      /* S3 PUT and POST */
 	uint64_t gets;	      /* S3 GET and HEAD */
 	uint64_t write_units; /* of DynamoDB */
 	uint64_t read_units;

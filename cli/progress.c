@@ -24,18 +24,44 @@ static double seconds(const struct progress *p)
 	return (double)(clock_mono_ms() - p->began_mono_ms) / 1000;
 }
 
+/* Two units are enough for an estimate. */
+static void append_left(char *out, size_t size, double left_s)
+{
+	unsigned long s = (unsigned long)left_s;
+	if (s < 60)
+		snprintf(out, size, ", about %lus left", s);
+	else if (s < 3600)
+		snprintf(out, size, ", about %lum%02lus left", s / 60, s % 60);
+	else if (s < 24 * 3600)
+		snprintf(out, size, ", about %luh%02lum left", s / 3600, s / 60 % 60);
+	else
+		snprintf(out, size, ", about %lud%02luh left", s / 86400, s / 3600 % 24);
+}
+
+const char *progress_text(char out[static PROGRESS_TEXT_SIZE], const struct progress *p, int64_t elapsed_ms)
+{
+	char amount[PROGRESS_AMOUNT_SIZE];
+	double done = p->items > p->before ? (double)(p->items - p->before) : 0;
+	double per_s = elapsed_ms > 0 ? done * 1000 / (double)elapsed_ms : 0;
+	int n = snprintf(out, PROGRESS_TEXT_SIZE, "%llu items of %llu keys, %s, %.0f items/s",
+			 (unsigned long long)p->items, (unsigned long long)p->seen, progress_amount(amount, p->bytes),
+			 per_s);
+	uint64_t come = p->by_keys ? p->seen : p->items;
+	double way = p->by_keys ? (double)p->seen : done;
+	/* An estimate that was passed tells nothing any more. */
+	if (p->expected > come && way > 0 && elapsed_ms > 0)
+		append_left(out + n, PROGRESS_TEXT_SIZE - (size_t)n,
+			    (double)(p->expected - come) / way * (double)elapsed_ms / 1000);
+	return out;
+}
+
 static void on_timer(uv_timer_t *t)
 {
 	struct progress *p = t->data;
-	double s = seconds(p);
-	char text[PROGRESS_AMOUNT_SIZE];
-	const char *before = p->terminal ? "\r\033[K" : "ddb-streamctl: ", *after = p->terminal ? "" : "\n";
-	if (p->line[0] != '\0')
-		fprintf(stderr, "%s%s%s", before, p->line, after);
-	else
-		fprintf(stderr, "%s%llu items of %llu keys, %s, %.0f items/s%s", before, (unsigned long long)p->items,
-			(unsigned long long)p->seen, progress_amount(text, p->bytes), s > 0 ? (double)p->items / s : 0,
-			after);
+	char text[PROGRESS_TEXT_SIZE];
+	fprintf(stderr, "%s%s%s", p->terminal ? "\r\033[K" : "ddb-streamctl: ",
+		p->line[0] != '\0' ? p->line : progress_text(text, p, clock_mono_ms() - p->began_mono_ms),
+		p->terminal ? "" : "\n");
 	p->drawn = p->terminal;
 }
 

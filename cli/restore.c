@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "base/clock.h"
+
 struct state_options restore_state_options(const struct restore_plan *p)
 {
 	return (struct state_options){
@@ -22,6 +24,11 @@ struct restore_figures restore_figures_before(const struct restore_plan *p)
 	if (!p->resumed)
 		return (struct restore_figures){0};
 	return (struct restore_figures){.items = j->items, .bytes = j->bytes, .missing = j->missing};
+}
+
+uint64_t restore_expected(const struct restore_plan *p, const struct schema *sc)
+{
+	return narrow_is_part(p->narrow) || p->since_ms != CLOCK_UNKNOWN ? 0 : schema_item_count(sc);
 }
 
 const char *restore_target_name(const struct restore_plan *p)

@@ -10,6 +10,7 @@
 #include "narrow.h"
 #include "options.h"
 #include "resolve.h"
+#include "schema.h"
 #include "session.h"
 #include "state.h"
 
@@ -40,18 +41,22 @@ int restore_to_file(const struct restore_plan *p, struct restore_figures *out);
 /* Into a table, which is made when it is not there, and refused when it has items. */
 int restore_to_table(const struct restore_plan *p, struct restore_figures *out);
 /* The part of it between making the table and finishing it: writes the state's items into restore_target_name. */
-int restore_fill(const struct restore_plan *p, struct aws *a, struct restore_figures *out);
+int restore_fill(const struct restore_plan *p, const struct schema *sc, struct aws *a, struct restore_figures *out);
 /* Makes a table equal to the state. */
 int restore_in_place(const struct restore_plan *p, struct restore_figures *out);
 /* Into a table that DynamoDB's import makes from a snapshot. */
 int restore_by_import(const struct restore_plan *p, struct restore_figures *out);
-/* Says what it would take. */
+/* Says whether that can be done, and what it would take. */
+int restore_import_dry(const struct restore_plan *p, struct restore_figures *out);
+/* Says what it would take: of a restore into a file or a table, or of a snapshot (options->to). */
 int restore_dry(const struct restore_plan *p, struct restore_figures *out);
 
 /* The options of a state that every kind of restore begins with. */
 struct state_options restore_state_options(const struct restore_plan *p);
 /* Of a run that goes on what was done before; else nothing. */
 struct restore_figures restore_figures_before(const struct restore_plan *p);
+/* About how many items there will be, of a table with this table.json; 0: not known. */
+uint64_t restore_expected(const struct restore_plan *p, const struct schema *sc);
 /* The table that is written. */
 const char *restore_target_name(const struct restore_plan *p);
 /* What the journal must agree on: a new reference, NULL without memory. */

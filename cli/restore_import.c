@@ -230,7 +230,11 @@ static int import(struct by_import *b, const struct snapshot *sn, struct restore
 static int write_and_import(struct by_import *b, struct restore_figures *out)
 {
 	const struct restore_plan *p = b->plan;
-	struct snapshot sn = {.session = p->session, .narrow = p->narrow, .at = p->at, .since_ms = p->since_ms};
+	struct snapshot sn = {.session = p->session,
+			      .narrow = p->narrow,
+			      .at = p->at,
+			      .since_ms = p->since_ms,
+			      .expected = restore_expected(p, &b->schema)};
 	const struct export_options eo = {
 		.to = p->options->via_import,
 		.table_name = p->options->table,
@@ -241,8 +245,6 @@ static int write_and_import(struct by_import *b, struct restore_figures *out)
 		.seed = (uint64_t)clock_wall_ms(),
 		.stop = &p->session->stop,
 	};
-	for (size_t i = 0; i < b->spec.nnotes; i++)
-		cli_say("table %s is made %s", restore_target_name(p), b->spec.notes[i]);
 	int code = snapshot_write(&sn, &eo);
 	if (code == 0)
 		code = import(b, &sn, out);
@@ -250,7 +252,15 @@ static int write_and_import(struct by_import *b, struct restore_figures *out)
 	return code;
 }
 
-int restore_by_import(const struct restore_plan *p, struct restore_figures *out)
+static void tell_notes(const struct by_import *b)
+{
+	for (size_t i = 0; i < b->spec.nnotes; i++)
+		cli_say("table %s is made %s", restore_target_name(b->plan), b->spec.notes[i]);
+}
+
+/* Sees whether it can be done, and then does it by `act`. */
+static int run(const struct restore_plan *p, struct restore_figures *out,
+	       int (*act)(struct by_import *b, struct restore_figures *out))
 {
 	struct by_import b = {.plan = p};
 	struct restore_aws ra;
@@ -267,12 +277,29 @@ int restore_by_import(const struct restore_plan *p, struct restore_figures *out)
 		code = make_spec(&b);
 	if (code == 0)
 		code = check_absent(&b);
-	if (code == 0)
-		code = write_and_import(&b, out);
+	if (code == 0) {
+		tell_notes(&b);
+		code = act(&b, out);
+	}
 	table_spec_fini(&b.spec);
 	schema_fini(&b.schema);
 	if (b.open)
 		aws_op_fini(&b.op, NULL);
 	restore_aws_close(&ra, p);
 	return code;
+}
+
+int restore_by_import(const struct restore_plan *p, struct restore_figures *out)
+{
+	return run(p, out, write_and_import);
+}
+
+static int look_ahead(struct by_import *b, struct restore_figures *out)
+{
+	return restore_dry(b->plan, out);
+}
+
+int restore_import_dry(const struct restore_plan *p, struct restore_figures *out)
+{
+	return run(p, out, look_ahead);
 }

@@ -4,7 +4,8 @@
  * that may be an item which never changed.
  *
  * With a tenant attribute one item may be absent in one folder and present in another at the same time. So all puts come
- * first, and then, the table being read anew, the deletes.
+ * first, and then, the table being read anew, the deletes. An item that could not be put is not deleted either, in whatever
+ * folder it lies now.
  */
 #include <string.h>
 
@@ -32,6 +33,7 @@ struct place {
 	struct aws *aws;
 	const struct schema *schema; /* of the table, which has the backup's key */
 	struct etagset *live;	     /* NULL: the table is not read, everything is written */
+	struct etagset *lost;	     /* with folders: items that could not be put, by their names below the folder */
 	struct fill fill;
 	bool puts, deletes; /* which of the two this pass is about */
 	struct restore_figures *figures;
@@ -58,6 +60,43 @@ static bool look_up(struct place *p, struct state_item *si, struct etagset_entry
 	if (rc < 0)
 		state_fail(&p->fill.state, rc, &e);
 	return rc > 0;
+}
+
+/* An item has the same name in each folder. */
+static void name_below_folder(uint8_t name[DIGEST_NAME_SIZE], const struct state_item *si)
+{
+	const struct buf *key = &si->item->key;
+	const char *text = buf_str(key), *slash = memchr(text, '/', key->len);
+	size_t skip = slash != NULL ? (size_t)(slash - text) + 1 : 0;
+	digest_name(name, text + skip, key->len - skip);
+}
+
+static void note_lost(struct state_item *si, void *arg)
+{
+	static const uint8_t none[ETAGSET_ETAG_BYTES];
+	struct place *p = arg;
+	uint8_t name[DIGEST_NAME_SIZE];
+	struct err e;
+	if (p->lost == NULL || !p->puts)
+		return;
+	name_below_folder(name, si);
+	int rc = etagset_add(p->lost, name, none, &e);
+	if (rc < 0 && rc != -ERR_CONFLICT)
+		state_fail(&p->fill.state, rc, &e);
+}
+
+static bool is_lost(struct place *p, struct state_item *si)
+{
+	uint8_t name[DIGEST_NAME_SIZE];
+	struct etagset_entry entry;
+	struct err e;
+	if (p->lost == NULL)
+		return false;
+	name_below_folder(name, si);
+	int rc = etagset_find(p->lost, name, &entry, &e);
+	if (rc < 0)
+		state_fail(&p->fill.state, rc, &e);
+	return rc != 0;
 }
 
 /* Is anything to be done that needs the item's body, or that of a witness for its key? */
@@ -114,6 +153,10 @@ static void delete (struct place *p, struct state_item *si)
 	buf_reset(&p->keys);
 	if (witness.len == 0 || primary_key(witness, p->schema->names[0], p->schema->names[1], &p->keys, &e) < 0)
 		fill_missing(&p->fill, si, "it came later, but no version of it tells its key, so it was not deleted");
+	else if (is_lost(p, si))
+		fill_missing(
+			&p->fill, si,
+			"it came here from another folder, where it cannot be had as it was, so it was left as it is");
 	else
 		fill_delete(&p->fill, si, (struct span){buf_str(&p->keys), p->keys.len});
 }
@@ -123,10 +166,11 @@ static void deliver(struct state_item *si, void *arg)
 	struct place *p = arg;
 	struct etagset_entry entry;
 	if (si->problem[0] != '\0') {
-		/* It is not unknown, and it is left alone. Each pass meets it; the last one says so. */
+		/* It is not unknown, and it is left alone. Both passes may meet it, but only the first one asks for it. */
 		if (p->live != NULL)
 			look_up(p, si, &entry);
-		if (p->deletes)
+		note_lost(si, p);
+		if (p->puts || si->note == NOTE_DELETE)
 			fill_missing(&p->fill, si, si->problem);
 		else
 			fill_skip(&p->fill, si);
@@ -177,6 +221,7 @@ static int read_table(struct place *p, struct err *e)
 		.arg = p,
 	};
 	progress_start(&p->progress, &p->plan->session->loop);
+	p->progress.expected = narrow_is_part(n) ? 0 : schema_item_count(p->schema); /* whatever --since says */
 	int rc = live_scan(&o, &figures, e);
 	progress_end(&p->progress, rc == 0 ? "read the table" : NULL);
 	return rc;
@@ -197,6 +242,9 @@ static int pass(struct place *p, struct err *e)
 		so.nbounds = 0;
 	}
 	int rc = fill_init(&p->fill, p->plan, &so, p->aws, restore_target_name(p->plan), p->figures, e);
+	p->fill.refused = note_lost;
+	p->fill.arg = p;
+	p->fill.expected = restore_expected(p->plan, p->schema);
 	if (rc == 0)
 		rc = fill_run(&p->fill, e);
 	fill_fini(&p->fill);
@@ -237,8 +285,13 @@ static int run(struct place *p, struct err *e)
 	p->figures->missing = 0;
 	if (!folders)
 		return read_and_pass(p, true, true, e);
-	int rc = read_and_pass(p, true, false, e);
-	return rc < 0 ? rc : read_and_pass(p, false, true, e);
+	p->lost = etagset_new(NULL, 0, 0, e);
+	int rc = p->lost != NULL ? read_and_pass(p, true, false, e) : -(int)e->class;
+	if (rc == 0)
+		rc = read_and_pass(p, false, true, e);
+	etagset_free(p->lost);
+	p->lost = NULL;
+	return rc;
 }
 
 int restore_in_place(const struct restore_plan *plan, struct restore_figures *out)

@@ -19,7 +19,7 @@ static void deliver(struct state_item *si, void *arg)
 		fill_skip(f, si);
 }
 
-int restore_fill(const struct restore_plan *p, struct aws *a, struct restore_figures *out)
+int restore_fill(const struct restore_plan *p, const struct schema *sc, struct aws *a, struct restore_figures *out)
 {
 	struct fill f;
 	struct err e;
@@ -28,6 +28,7 @@ int restore_fill(const struct restore_plan *p, struct aws *a, struct restore_fig
 	so.arg = &f;
 	*out = restore_figures_before(p);
 	int rc = fill_init(&f, p, &so, a, restore_target_name(p), out, &e);
+	f.expected = restore_expected(p, sc);
 	if (rc == 0)
 		rc = fill_run(&f, &e);
 	fill_fini(&f);
@@ -87,7 +88,7 @@ int restore_to_table(const struct restore_plan *p, struct restore_figures *out)
 			end_prepare(p, &t, noted, code);
 		}
 		if (code == 0)
-			code = restore_fill(p, ra.aws, out);
+			code = restore_fill(p, &sc, ra.aws, out);
 		if (code == 0)
 			code = target_finish(&t);
 		target_close(&t);

@@ -67,7 +67,7 @@ static int run_kind(const struct restore_plan *p, struct restore_figures *f)
 {
 	const struct options *o = p->options;
 	if (o->dry_run)
-		return restore_dry(p, f);
+		return o->via_import != NULL ? restore_import_dry(p, f) : restore_dry(p, f);
 	if (o->to_file != NULL)
 		return restore_to_file(p, f);
 	if (o->via_import != NULL)

@@ -161,6 +161,12 @@ int schema_load(struct session *s, struct schema *sc)
 	return code;
 }
 
+uint64_t schema_item_count(const struct schema *sc)
+{
+	json_int_t n = json_integer_value(json_object_get(sc->table, "ItemCount"));
+	return n > 0 ? (uint64_t)n : 0;
+}
+
 static bool same(const char *a, const char *b)
 {
 	return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;

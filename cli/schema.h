@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "aws/table.h"
 #include "base/err.h"
@@ -41,6 +42,9 @@ int schema_load_live(struct session *s, const char *table, const struct schema *
 /* Only the names, in the order in which a key in DynamoDB's JSON has them. -ERR_INVALID for what is no such key. */
 int schema_from_key(const char *text, struct schema *sc);
 void schema_fini(struct schema *sc);
+
+/* About how many items the table had when it was described last; 0: not known. */
+uint64_t schema_item_count(const struct schema *sc);
 
 /* -ERR_INVALID, with what differs, when the two have not the same key. */
 int schema_same_key(const struct schema *a, const struct schema *b, struct err *e);

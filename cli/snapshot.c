@@ -5,6 +5,7 @@
 
 #include "base/config.h"
 #include "cli.h"
+#include "export_place.h"
 #include "progress.h"
 #include "state.h"
 
@@ -71,6 +72,7 @@ static int write_all(struct run *r, struct err *e)
 {
 	struct session *s = r->snapshot->session;
 	progress_start(&r->progress, &s->loop);
+	r->progress.expected = r->snapshot->expected;
 	export_on_ready(r->snapshot->export, on_ready, r);
 	state_start(&r->state);
 	int rc = state_run(&r->state, e);
@@ -116,11 +118,22 @@ int snapshot_check(const struct session *s, const char *to)
 	const struct config *c = s->conf;
 	size_t n = strlen(c->bucket);
 	int code = 0;
-	if (strncmp(to, "s3://", 5) != 0 || strncmp(to + 5, c->bucket, n) != 0 || to[5 + n] != '/')
+	if (!snapshot_is_bucket(to) || strncmp(to + 5, c->bucket, n) != 0 || to[5 + n] != '/')
 		return 0;
 	for (size_t i = 0; code == 0 && i < c->ntables; i++)
 		code = check_table(&c->tables[i], to, to + 5 + n + 1);
 	return code;
+}
+
+bool snapshot_is_bucket(const char *to)
+{
+	return strncmp(to, "s3://", 5) == 0;
+}
+
+/* As if nothing could be compressed: a part each 5 MiB, two more requests for a file of 64 MiB, and what lies beside them. */
+uint64_t snapshot_requests_most(uint64_t bytes)
+{
+	return bytes / S3_PART_BYTES_MIN + 3 * (bytes / EXPORT_FILE_BYTES + EXPORT_LANES) + EXPORT_SMALL_FILES;
 }
 
 /* Says why there is no export. */

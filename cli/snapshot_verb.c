@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "cli.h"
 #include "cover.h"
+#include "restore.h"
 #include "schema.h"
 #include "snapshot.h"
 
@@ -21,6 +22,7 @@ const char snapshot_help[] =
 	"      --format NAME          dynamodb (the default), or replicator: the one file that dynamodb-replicator's\n"
 	"                             incremental-snapshot writes\n"
 	"      --prefix TEXT, --hash VALUE, --tenant VALUE   only a part of the table, as restore has them\n"
+	"      --dry-run              say what would be read and written, and what AWS would charge\n"
 	"      --force                even when the backup is not known to be complete at TIME\n"
 	"  -o, --output FORMAT        text (the default) or json\n";
 
@@ -58,6 +60,20 @@ static int run(struct snapshot *sn, const struct options *o, const struct export
 	return code;
 }
 
+static int look_ahead(struct session *s, const struct options *o, const struct narrow *n, int64_t at_ms)
+{
+	const struct restore_plan plan = {
+		.session = s,
+		.options = o,
+		.at = {.ms = at_ms},
+		.since_ms = CLOCK_UNKNOWN,
+		.narrow = n,
+	};
+	struct restore_figures f = {0};
+	int code = restore_dry(&plan, &f);
+	return code == 0 && f.missing > 0 ? CLI_INCOMPLETE : code;
+}
+
 static int snapshot(struct session *s, const struct options *o, enum export_format format)
 {
 	struct schema sc = {0};
@@ -85,8 +101,9 @@ static int snapshot(struct session *s, const struct options *o, enum export_form
 		.stop = &s->stop,
 	};
 	struct snapshot sn = {.session = s, .narrow = &n, .at = {.ms = at_ms}, .since_ms = CLOCK_UNKNOWN};
+	sn.expected = narrow_is_part(&n) ? 0 : schema_item_count(&sc);
 	if (code == 0)
-		code = run(&sn, o, &eo);
+		code = o->dry_run ? look_ahead(s, o, &n, at_ms) : run(&sn, o, &eo);
 	schema_fini(&sc);
 	narrow_fini(&n);
 	return code;

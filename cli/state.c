@@ -170,6 +170,9 @@ void state_start(struct state *st)
 {
 	st->session->on_stop = on_stop;
 	st->session->on_stop_arg = st;
+	/* It may have come before there was anybody to be told. */
+	if (st->session->stop)
+		on_stop(st);
 	ranges_start(&st->ranges, pump, st);
 	/* Nothing may be left of a run that goes on. */
 	pump(st);

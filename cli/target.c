@@ -162,23 +162,37 @@ static int create_tagged(struct target *t, struct table_spec *spec, struct err *
 	return rc < 0 ? rc : send_create(t, spec);
 }
 
+static int make_spec(const struct target *t, struct table_spec *spec)
+{
+	const struct target_options *o = &t->options;
+	struct err e;
+	if (table_spec_create(o->schema->table, o->table, o->aws->region, spec, &e) == 0)
+		return 0;
+	cli_say("table.json of the backup is damaged: %s; make table %s by hand, and restore into it", e.message,
+		o->table);
+	return EX_DATAERR;
+}
+
+static void tell_notes(const struct target *t, const struct table_spec *spec)
+{
+	for (size_t i = 0; i < spec->nnotes; i++)
+		cli_say("table %s is made %s", t->options.table, spec->notes[i]);
+}
+
 /* 0, 1 when the table has appeared meanwhile, or the exit code. */
 static int create(struct target *t)
 {
 	const char *table = t->options.table;
 	struct table_spec spec = {0};
-	struct err e;
-	if (table_spec_create(t->options.schema->table, table, t->options.aws->region, &spec, &e) < 0) {
-		cli_say("table.json of the backup is damaged: %s; make table %s by hand, and restore into it",
-			e.message, table);
-		return EX_DATAERR;
-	}
-	e = (struct err){0};
+	struct err e = {0};
+	int code = make_spec(t, &spec);
+	if (code != 0)
+		return code;
 	int rc = create_tagged(t, &spec, &e);
 	if (rc < 0 && e.class != ERR_NONE)
 		t->op.err = e;
-	for (size_t i = 0; rc == 0 && i < spec.nnotes; i++)
-		cli_say("table %s is made %s", table, spec.notes[i]);
+	if (rc == 0)
+		tell_notes(t, &spec);
 	table_spec_fini(&spec);
 	if (rc == -ERR_CONFLICT)
 		return 1;
@@ -294,31 +308,75 @@ static int check_status(const struct target *t, const struct table_description *
 	return EX_UNAVAILABLE;
 }
 
+/* What a table must be that is there, and can be written to. */
+static int check_found(struct target *t, const struct table_description *d)
+{
+	const struct target_options *o = &t->options;
+	int code = check_status(t, d);
+	if (code == 0 && d->arn != NULL)
+		t->arn = strdup(d->arn);
+	if (code == 0)
+		code = check_key(t, d);
+	if (code == 0)
+		code = look_for_items(t);
+	if (code != 0 || t->empty || o->may_have_items)
+		return code;
+	cli_say("table %s has items; restore into another table, or with --in-place make it equal to the backup",
+		o->table);
+	return EX_CANTCREAT;
+}
+
+static int begin(struct target *t, const struct target_options *o)
+{
+	struct err e;
+	*t = (struct target){.options = *o, .created = o->made_before};
+	return aws_op_init(&t->op, o->aws, ITEMS_PAGE_BYTES_MAX, &e) < 0 ? cli_fail(&e) : 0;
+}
+
 int target_prepare(struct target *t, const struct target_options *o)
 {
 	struct table_description d = {0};
-	struct err e;
-	*t = (struct target){.options = *o, .created = o->made_before};
-	if (aws_op_init(&t->op, o->aws, ITEMS_PAGE_BYTES_MAX, &e) < 0)
-		return cli_fail(&e);
-	int code = find_or_create(t, &d);
+	int code = begin(t, o);
+	if (code == 0)
+		code = find_or_create(t, &d);
 	if (code == 0)
 		code = wait_until_ready(t, &d);
 	if (code == 0)
-		code = check_status(t, &d);
-	if (code == 0 && d.arn != NULL)
-		t->arn = strdup(d.arn);
-	if (code == 0)
-		code = check_key(t, &d);
-	if (code == 0)
-		code = look_for_items(t);
+		code = check_found(t, &d);
 	table_description_fini(&d);
-	if (code == 0 && !t->empty && !o->may_have_items) {
-		cli_say("table %s has items; restore into another table, or with --in-place make it equal to the "
-			"backup",
-			o->table);
-		code = EX_CANTCREAT;
-	}
+	return code;
+}
+
+/* It would be made. */
+static int look_at_spec(struct target *t)
+{
+	struct table_spec spec = {0};
+	int code = must_be_made(t);
+	if (code == 0)
+		code = make_spec(t, &spec);
+	if (code != 0)
+		return code;
+	tell_notes(t, &spec);
+	table_spec_fini(&spec);
+	t->absent = true;
+	return 0;
+}
+
+int target_look(struct target *t, const struct target_options *o)
+{
+	struct table_description d = {0};
+	int code = begin(t, o);
+	if (code != 0)
+		return code;
+	int rc = describe(t, &d);
+	if (rc == -ERR_NOT_FOUND)
+		return look_at_spec(t);
+	if (rc < 0)
+		return cli_fail(&t->op.err);
+	json_int_t size = json_integer_value(json_object_get(d.json, "TableSizeBytes"));
+	t->size_bytes = size > 0 ? (uint64_t)size : 0;
+	code = check_found(t, &d);
+	table_description_fini(&d);
 	return code;
 }
 

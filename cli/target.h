@@ -8,6 +8,7 @@
 #define DDB_CLI_TARGET_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "aws/aws.h"
 #include "schema.h"
@@ -28,8 +29,10 @@ struct target {
 	struct aws_op op;
 	bool created; /* by this run, or by the one that it goes on from */
 	bool tagged;  /* by this run */
+	bool absent;  /* after target_look */
 	char *arn;    /* of the table; NULL before it is there */
 	bool empty;
+	uint64_t size_bytes;  /* of a table that was found, about: DynamoDB counts every six hours or so */
 	struct schema schema; /* of the live table */
 };
 
@@ -40,12 +43,17 @@ struct target {
  * target_close in every case.
  */
 int target_prepare(struct target *t, const struct target_options *o);
+/*
+ * The same for a look ahead: nothing is made and nothing waited for. Of a table that would be made, what it would lack is
+ * said, as when it is made.
+ */
+int target_look(struct target *t, const struct target_options *o);
 /* Turns on its stream, of new and old images. Returns 0, or CLI_INCOMPLETE after saying what is left to do. */
 int target_enable_stream(struct target *t);
 /*
  * After the items are written, when this restore made the table: turns on the time to live that the backup's table had
- * (sooner, DynamoDB might delete what is being written), and sees to tags and auto scaling. Returns 0, or CLI_INCOMPLETE
- * after saying what is left to do.
+ * (sooner, DynamoDB might delete what is being written), and sees to tags and auto scaling. Of a table that was there before
+ * it is only said when its time to live is off. Returns 0, or CLI_INCOMPLETE after saying what is left to do.
  */
 int target_finish(struct target *t);
 /* Once after target_prepare. Runs the loop for a moment. */

@@ -28,16 +28,24 @@ static bool ttl_is_on(const json_t *ttl, const char *attribute)
 	       strcmp(is, attribute) == 0;
 }
 
+/* 0 or the error; *on tells. */
+static int describe_ttl(struct target *t, const char *attribute, unsigned *attempt, bool *on)
+{
+	json_t *ttl = NULL;
+	table_describe_ttl(&t->op, t->options.table, &ttl, NULL, NULL);
+	int rc = settle(t, (*attempt)++);
+	*on = rc == 0 && ttl_is_on(ttl, attribute);
+	json_decref(ttl);
+	return rc;
+}
+
 static int turn_ttl_on(struct target *t, const char *attribute)
 {
 	unsigned attempt = 1;
+	bool on;
 	int rc;
 	do {
-		json_t *ttl = NULL;
-		table_describe_ttl(&t->op, t->options.table, &ttl, NULL, NULL);
-		rc = settle(t, attempt++);
-		bool on = rc == 0 && ttl_is_on(ttl, attribute);
-		json_decref(ttl);
+		rc = describe_ttl(t, attribute, &attempt, &on);
 		if (on)
 			return 0;
 		/* Who may not ask may still turn it on. */
@@ -47,6 +55,21 @@ static int turn_ttl_on(struct target *t, const char *attribute)
 		}
 	} while (rc > 0);
 	return rc;
+}
+
+/* Whoever made that table may want it otherwise. */
+static void tell_ttl(struct target *t)
+{
+	const char *attribute = t->options.schema->ttl_attribute;
+	unsigned attempt = 1;
+	bool on = attribute == NULL;
+	int rc = 0;
+	while (!on && (rc = describe_ttl(t, attribute, &attempt, &on)) > 0)
+		;
+	if (!on)
+		cli_say("table %s was there before, and its time to live is not on by %s, as that of the backup's "
+			"table was; it stays as it is",
+			t->options.table, attribute);
 }
 
 int target_enable_stream(struct target *t)
@@ -164,8 +187,10 @@ static int finish_scaling(struct target *t)
 
 int target_finish(struct target *t)
 {
-	if (!t->created)
+	if (!t->created) {
+		tell_ttl(t);
 		return 0;
+	}
 	int ttl = finish_ttl(t), tags = finish_tags(t), scaling = finish_scaling(t);
 	return ttl != 0 ? ttl : tags != 0 ? tags : scaling;
 }

@@ -33,11 +33,11 @@ RUN_TIMEOUT_S = 120
 
 
 def pinned(cpu):
-    """For preexec_fn: on one processor, ahead of others where that is allowed."""
+    """For preexec_fn: on one processor, or with None on all, ahead of others where that is allowed."""
     cpus = sorted(os.sched_getaffinity(0))
 
     def apply():
-        os.sched_setaffinity(0, {cpus[cpu % len(cpus)]})
+        os.sched_setaffinity(0, set(cpus) if cpu is None else {cpus[cpu % len(cpus)]})
         try:
             # Where sessions share the processor (sched_autogroup), only a session's own priority counts.
             os.setsid()

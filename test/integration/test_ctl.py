@@ -3,6 +3,7 @@ import datetime
 import json
 import os
 import random
+import re
 import subprocess
 import tempfile
 import time
@@ -87,6 +88,11 @@ class Restore(Ctl):
         self.assertEqual(self.restore("2020-01-01T00:00:00Z"), [])
         self.assertEqual(len(self.restore("2999-01-01T00:00:00Z")), 1)
         self.assertEqual(len(self.restore("latest", force=False)), 1)
+        # A name that was mistyped is no empty table.
+        for more in ([], ["--force"]):
+            for verb in (["restore", "--to-file", "-"], ["snapshot", "--to", "/nowhere/x"], ["diff", "--with", "now"]):
+                _, err = self.ctl(*verb, "--table", self.table + "x", "--at", "-1m", *more, code=EX_NOINPUT)
+                self.assertIn(f"nothing of table {self.table}x", err)
         mark = f".ddb-streamd/{self.table}/watermark.json"
         told = json.loads(self.bucket.versions(mark)[-1].body)
         told["gaps"] = [{"reason": "trimmed", "from": told["since"], "to": told["complete_through"]}]
@@ -275,6 +281,45 @@ class Tables(Ctl):
             self.assertEqual((code, out), (EX_USAGE, ""), f"{wrong}: {err}")
             self.assertTrue(err)
         self.assertEqual(said("-c", "/nowhere.conf", "tables")[0], harness.EX_CONFIG)
+
+    def test_every_option_is_told(self):
+        """What the program takes, what its help and its manual tell, and what README.md shows, are the same options."""
+        with open(os.path.join(harness.ROOT, "cli", "options.c"), encoding="utf-8") as f:
+            source = f.read()
+        with open(os.path.join(harness.ROOT, "cli", "options.h"), encoding="utf-8") as f:
+            names = {m[1]: int(m[2]) for m in re.finditer(r"#define (OPTIONS_\w+) (\d+)U", f.read())}
+        bits = dict(names)
+        for m in re.finditer(r"#define (ALL|ITEMS) \((.*)\)", source):
+            bits[m[1]] = eval(m[2].replace("0U", "0"), {}, bits)
+        options = {}
+        for m in re.finditer(r'\{"([a-z-]+)", (?:TEXT|FLAG)\(\w+\),\s*([^.}]+?)(?:, \.letter.*)?\}', source):
+            options[m[1]] = options.get(m[1], 0) | eval(m[2], {}, bits)
+        self.assertGreater(len(options), 40)
+        common = {n for n, verbs in options.items() if verbs & names["OPTIONS_COMMON"]}
+        told = set()
+        with open(os.path.join(harness.ROOT, "cli", "main.c"), encoding="utf-8") as f:
+            verbs = re.findall(r'\{"(\w+)",\s*(OPTIONS_\w+),', f.read())
+        self.assertGreater(len(verbs), 6)
+        for verb, bit in ((verb, names[name]) for verb, name in verbs):
+            out, _ = self.ctl(verb, "--help")
+            said = set(re.findall(r"--([a-z][a-z-]+)", out))
+            takes = {n for n, verbs in options.items() if verbs & bit} | common - {"help", "version"}
+            self.assertEqual(said, takes, verb)
+            told |= takes
+        self.assertEqual(told | {"help", "version"}, set(options))
+        with open(os.path.join(harness.ROOT, "cli", "ddb-streamctl.1"), encoding="utf-8") as f:
+            text = f.read()
+        manual = set(re.findall(r"Fl -([a-z][a-z-]+)", text))
+        described = {v for v, _ in verbs if f"\n.Cm {v}\n" in text}
+        self.assertGreaterEqual(described, {"tables", "history", "diff", "restore", "snapshot", "gaps", "backfill"})
+        wanted = {n for n, mask in options.items() for v, name in verbs if v in described and mask & names[name]}
+        self.assertEqual(wanted - manual, set())
+        self.assertEqual(manual - set(options), set())
+        with open(os.path.join(harness.ROOT, "README.md"), encoding="utf-8") as f:
+            lines = [line for line in f if "aws " not in line and "systemctl" not in line]
+        shown = {n for line in lines for n in re.findall(r"--([a-z][a-z-]+)", line)}
+        self.assertGreater(len(shown), 10)
+        self.assertEqual(shown - set(options), set())
 
     def test_wrong_credentials(self):
         _, err = self.ctl("tables", code=harness.EX_NOPERM, extra={"AWS_SECRET_ACCESS_KEY": "wrong"})

@@ -6,9 +6,10 @@ import hashlib
 import json
 import os
 import random
+import shutil
 
 import harness
-from ctl import EX_NOINPUT, EX_USAGE, FakeCtl, INCOMPLETE, Story, T0, TABLE, iso, unwire
+from ctl import EX_CANTCREAT, EX_NOINPUT, EX_USAGE, FakeCtl, INCOMPLETE, Story, T0, TABLE, iso, unwire
 from harness import canonical
 
 
@@ -322,9 +323,44 @@ class DryRun(Part):
         self.fake.new_table(TABLE)
         self.fill(TABLE, [json.loads(i) for i in want[:300]])
         figures, counts, _ = self.dry(15, "--in-place")
-        self.assertGreaterEqual(figures["write_units"], len(want) - 300)
+        self.assertGreaterEqual(figures["write_units"], len(want) + 140)
+        self.assertEqual((figures["items"], figures["deletes"]), (len(want), 140))
+        self.assertGreater(figures["read_units"], 0)
         self.assertEqual(len(self.fake.items(TABLE)), 300)
         self.assertNotIn("dynamodb CreateTable", counts)
+
+    def test_what_would_be_refused(self):
+        self.story(20)
+        _, err = self.restore(15, "--in-place", "--dry-run", code=EX_NOINPUT)
+        self.assertIn(f"no table {TABLE}", err)
+        self.fake.new_table("full")
+        self.fake.put("full", "x")
+        _, err = self.restore(15, "--to-table", "full", "--dry-run", code=EX_CANTCREAT)
+        self.assertIn("has items", err)
+        _, err = self.restore(15, "--to-table", "full", "--via-import", f"s3://{self.fake.new_bucket()}/x/", "--dry-run",
+                              code=EX_CANTCREAT)
+        self.assertIn("exists", err)
+        out, _ = self.restore(15, "--to-table", "new", "--dry-run")
+        self.assertIn("which is made", out)
+
+    def test_snapshot(self):
+        want = self.story(700).at(15)
+        for to, puts in ((self.file("x"), False), (f"s3://{self.fake.new_bucket()}/x/", True)):
+            what = ["snapshot", "--table", TABLE, "--at", iso(T0 + 15_000), "--to", to]
+            self.fake.do("reset_audit")
+            out, _ = self.ctl(*what, "--dry-run", "-o", "json")
+            told = json.loads(out)
+            self.assertEqual([told[k] for k in ("verb", "dry_run", "items", "write_units", "missing")],
+                             ["snapshot", True, len(want), 0, 0])
+            self.assertEqual(self.written(), {})
+            self.assertEqual(told["put_requests"] > 0, puts)
+            out, _ = self.ctl(*what, "--dry-run")
+            self.assertIn(f"{len(want)} items into {to}", out)
+            self.assertFalse(os.path.exists(self.file("x")))
+            self.fake.do("reset_audit")
+            self.ctl(*what)
+            shutil.rmtree(self.file("x"), ignore_errors=True)
+            self.assertLessEqual(sum(self.written().values()), told["put_requests"])
 
     def test_lost_ones_are_named(self):
         self.story(50)

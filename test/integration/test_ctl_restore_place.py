@@ -144,6 +144,26 @@ class Differs(Place):
         figures, err = self.place(5, code=INCOMPLETE)
         self.assertEqual((figures["same"], figures["missing"]), (2, 4))
 
+    def test_lost_in_another_folder(self):
+        """What was elsewhere then, and cannot be had, is not taken out of the folder where it is now."""
+        story = Story(self, tenant="who")
+        then, now = {"who": {"S": "anna"}, "n": {"N": "1"}}, {"who": {"S": "ben"}, "n": {"N": "2"}}
+        story.put(0, item("archived", **then), storage_class="GLACIER")
+        story.put(0, item("refused", **then, a={"S": "x" * 409_590}))
+        story.put(0, item("moved", **then))
+        for name in ("archived", "refused", "moved", "late"):
+            story.put(1000, item(name, **now))
+        story.tell()
+        self.create()
+        self.fill(TABLE, [item(name, **now) for name in ("archived", "refused", "moved", "late")])
+        before = len(self.fake.records(TABLE))
+        figures, err = self.place(5, "--tenant-attribute", "who", code=INCOMPLETE)
+        self.assertEqual(self.changed(before), [("MODIFY", "moved"), ("REMOVE", "late")])
+        self.assertEqual((figures["items"], figures["removed"], figures["unknown"]), (1, 1, 0))
+        for name in ("archived", "refused"):
+            self.assertRegex(err, rf"{TABLE}/anna/{name}: .")
+            self.assertRegex(err, rf"{TABLE}/ben/{name}: .*from another folder")
+
     def test_asks_for_the_name(self):
         story = self.story()
         self.create()

@@ -250,7 +250,8 @@ class New(FakeCtl):
         self.assertLess(order.index("CreateTable"), order.index("BatchWriteItem"))
         # One that was there keeps its own.
         self.create("there")
-        self.restore(50, "--to-table", "there")
+        _, err = self.restore(50, "--to-table", "there")
+        self.assertIn("time to live is not on by expires", err)
         self.assertEqual(self.fake.dynamodb.describe_time_to_live(TableName="there")["TimeToLiveDescription"],
                          {"TimeToLiveStatus": "DISABLED"})
 

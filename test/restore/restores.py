@@ -254,6 +254,8 @@ class Restores:
                 got[outcome] -= 1
         wrong += [f"surplus: {show(line)}" for line, n in got.items() for _ in range(n)]
         wanted = INCOMPLETE if named else EX_NOINPUT if ask.exact and not lines else 0
+        if "has nothing of table" in ask.err and not lines and not named:
+            wanted = EX_NOINPUT  # of a history that left no object at all
         if ask.status != wanted and not open_ended:
             wrong.append(f"exit status {ask.status}, expected {wanted}")
         # Several pages may be read as several ranges side by side.
