@@ -62,9 +62,10 @@ static void tell_ttl(struct target *t)
 {
 	const char *attribute = t->options.schema->ttl_attribute;
 	unsigned attempt = 1;
-	bool on = attribute == NULL;
-	int rc = 0;
-	while (!on && (rc = describe_ttl(t, attribute, &attempt, &on)) > 0)
+	bool on;
+	if (attribute == NULL)
+		return;
+	while (describe_ttl(t, attribute, &attempt, &on) > 0)
 		;
 	if (!on)
 		cli_say("table %s was there before, and its time to live is not on by %s, as that of the backup's "
