@@ -85,6 +85,7 @@ static void test_defaults(void **state)
 	expect_default(CONFIG_DYNAMODB, "us-east-1", "https://dynamodb.us-east-1.amazonaws.com");
 	expect_default(CONFIG_STREAMS, "us-east-1", "https://streams.dynamodb.us-east-1.amazonaws.com");
 	expect_default(CONFIG_STS, "us-gov-west-1", "https://sts.us-gov-west-1.amazonaws.com");
+	expect_default(CONFIG_SCALING, "eu-west-1", "https://application-autoscaling.eu-west-1.amazonaws.com");
 	expect_default(CONFIG_STREAMS, "cn-north-1", "https://streams.dynamodb.cn-north-1.amazonaws.com.cn");
 }
 
@@ -200,6 +201,8 @@ static void test_operation_names(void **state)
 	(void)state;
 	assert_string_equal(aws_operation_name(AWS_S3_LIST_VERSIONS), "ListObjectVersions");
 	assert_int_equal(aws_operation_service(AWS_STREAMS_GET_RECORDS), CONFIG_STREAMS);
+	assert_string_equal(aws_operation_name(AWS_S3_LIST_OBJECTS), "ListObjectsV2");
+	assert_int_equal(aws_operation_service(AWS_SCALING_POLICIES), CONFIG_SCALING);
 	for (int i = 0; i < AWS_OPERATIONS; i++)
 		assert_non_null(aws_operation_name((enum aws_operation)i));
 }
