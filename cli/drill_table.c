@@ -103,7 +103,7 @@ static int read_tag(struct drill *d, const char *table, const char *arn, char *v
 	struct json_page page = {0};
 	char *token = NULL;
 	unsigned attempt = 1;
-	int rc;
+	int rc = 0;
 	value[0] = '\0';
 	do {
 		table_list_tags(&d->session->op, table, arn, token, &page, NULL, NULL);

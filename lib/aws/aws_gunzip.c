@@ -10,7 +10,7 @@
 /* Inflates until the end of the member, a piece at a time: what it says of its length is not believed. */
 static int inflate_all(z_stream *z, struct buf *out, struct err *e)
 {
-	unsigned char spare;
+	unsigned char spare = 0;
 	int state = Z_OK;
 	while (state == Z_OK) {
 		size_t left = out->max - out->len, room = left < PIECE_BYTES ? left : PIECE_BYTES;
