@@ -336,7 +336,7 @@ static void on_past(struct look_past_job *j, int rc, const struct err *e, enum l
 	} else if (answer == LOOK_PAST_NOT_FOUND) {
 		settle_different(k);
 	} else if (++k->rounds == ROUNDS_MAX) {
-		settle_as(k, FINDING_UNSETTLED, "it changes too often to be compared, and its ETags are no MD5s");
+		settle_as(k, FINDING_UNSETTLED, "it changes too often to be compared");
 	} else {
 		k->second = false;
 		k->before = k->after;

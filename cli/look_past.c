@@ -9,7 +9,7 @@
 
 #define PAGE_MAX ((size_t)8 << 20)
 /* LastModified has whole seconds, by another clock than the Date header that ours was set by. */
-#define BLUR_MS 15000
+#define BLUR_MS 3000
 
 static void ask(struct look_past *p);
 
@@ -42,8 +42,15 @@ void look_past_fini(struct look_past *p)
 struct reading {
 	const struct look_past *past;
 	char hex[2 * DIGEST_MD5_SIZE];
-	bool found, unknown, over;
+	bool found, near, unknown, over;
 };
+
+static bool is_sought(const struct reading *r, const struct s3xml_version *v)
+{
+	if (r->past->job->md5 == NULL)
+		return v->is_marker;
+	return !v->is_marker && v->etag.len == sizeof(r->hex) && memcmp(v->etag.ptr, r->hex, sizeof(r->hex)) == 0;
+}
 
 static int on_version(void *arg, const struct s3xml_version *v)
 {
@@ -54,10 +61,10 @@ static int on_version(void *arg, const struct s3xml_version *v)
 		return 0;
 	if (j->strict && v->modified_ms < j->since_ms - RESOLVE_MARGIN_MS)
 		r->over = true;
-	else if (j->md5 == NULL)
-		r->found = r->found || v->is_marker;
-	else if (!v->is_marker && v->etag.len == sizeof(r->hex))
-		r->found = r->found || memcmp(v->etag.ptr, r->hex, sizeof(r->hex)) == 0;
+	else if (is_sought(r, v) && (j->strict || v->modified_ms > j->since_ms + BLUR_MS))
+		r->found = true;
+	else if (is_sought(r, v))
+		r->near = true;
 	r->unknown = r->unknown || (j->md5 != NULL && !v->is_marker && v->etag.len != sizeof(r->hex));
 	r->over = r->over || (!j->strict && v->modified_ms < j->since_ms - BLUR_MS);
 	return 0;
@@ -68,6 +75,8 @@ static enum look_past_answer judge(const struct reading *r, bool truncated)
 {
 	if (r->found)
 		return LOOK_PAST_FOUND;
+	if (r->near)
+		return LOOK_PAST_NEAR;
 	return r->unknown || (truncated && !r->over) ? LOOK_PAST_UNKNOWN : LOOK_PAST_NOT_FOUND;
 }
 

@@ -11,6 +11,7 @@
 
 enum look_past_answer {
 	LOOK_PAST_FOUND,
+	LOOK_PAST_NEAR, /* found, but so near to the moment that it may be of before */
 	LOOK_PAST_NOT_FOUND,
 	LOOK_PAST_UNKNOWN /* ETags that are no MD5s do not tell */
 };

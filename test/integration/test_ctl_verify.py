@@ -185,6 +185,7 @@ class Found(Verify):
         harness.wait_until(lambda: self.fake.count("dynamodb GetItem") == 3, 30, "the items were looked at again")
         self.assertIsNone(run.poll())
         # One of them has changed twice meanwhile, so that its latest image is a third one.
+        self.fake.dynamodb.put_item(TableName=TABLE, Item=item("i9", n={"N": "10"}))
         for name, body in (("i9", late), ("i9", item("i9", n={"N": "10"})), ("new", item("new"))):
             self.fake.s3.put_object(Bucket=self.bucket, Key=f"{TABLE}/{name}", Body=canonical(body))
         self.fake.s3.delete_object(Bucket=self.bucket, Key=f"{TABLE}/i8")
