@@ -102,8 +102,10 @@ class Round:
             "poll_interval": "250ms", "stop_timeout": rng.choice(("1s", "5s")),
             "log_level": "debug" if self.debug else "info",
         }
-        self.note("set up", kind=self.kind, s3=s3, skew_ms=skew_ms, settings=settings)
-        self.daemon = harness.Daemon(server, self.bucket, self.tables, daemon=settings)
+        baseline = "auto" if self.seed % 2 else "off"
+        self.note("set up", kind=self.kind, s3=s3, skew_ms=skew_ms, settings=settings, baseline=baseline)
+        tables = {t: {"start": "trim_horizon", "baseline": baseline} for t in self.tables}
+        self.daemon = harness.Daemon(server, self.bucket, tables, daemon=settings)
         if os.geteuid() == 0 and rng.random() < 0.2:
             self.mount()
         # Some thousand changes a second, in bursts.
