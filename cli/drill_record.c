@@ -17,16 +17,16 @@ json_t *drill_json(const struct drill *d, int64_t last_success_ms, bool findings
 	char began[CLOCK_ISO_SIZE], ended[CLOCK_ISO_SIZE], at[CLOCK_ISO_SIZE];
 	const uint64_t *n = d->findings.counts;
 	uint64_t total = findings_total(&d->findings);
+	uint64_t missing = n[FINDING_MISSING] + n[FINDING_UNREADABLE];
+	uint64_t different = total - missing - n[FINDING_EXTRA];
 	bool restored = d->restored_ms != CLOCK_UNKNOWN;
 	json_t *o =
 		json_pack("{s:i,s:s,s:s,s:s,s:s,s:s,s:s,s:I,s:I,s:I,s:I,s:I,s:o,s:o,s:s,s:o}", "version", 1, "table",
 			  d->options->table, "began", clock_iso(began, d->began_ms), "ended",
 			  clock_iso(ended, d->ended_ms), "at", clock_iso(at, d->at_ms), "outcome", d->outcome,
 			  "message", d->message, "items", (json_int_t)d->items, "mismatches", (json_int_t)total,
-			  "missing", (json_int_t)(n[FINDING_MISSING] + n[FINDING_UNREADABLE]), "extra",
-			  (json_int_t)n[FINDING_EXTRA], "different",
-			  (json_int_t)(total - n[FINDING_MISSING] - n[FINDING_UNREADABLE] - n[FINDING_EXTRA]),
-			  "recovery_point_seconds",
+			  "missing", (json_int_t)missing, "extra", (json_int_t)n[FINDING_EXTRA], "different",
+			  (json_int_t)different, "recovery_point_seconds",
 			  d->latest ? json_real((double)(d->began_ms - d->at_ms) / 1000) : json_null(),
 			  "recovery_time_seconds",
 			  restored ? json_real((double)(d->restored_ms - d->began_ms) / 1000) : json_null(), "target",

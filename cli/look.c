@@ -89,13 +89,18 @@ static void no_memory(struct looks *l)
 	fail(l, rc, &e);
 }
 
+static void release(struct look *k)
+{
+	buf_fini(&k->name);
+	buf_fini(&k->keys);
+	free(k);
+}
+
 static void free_look(struct look *k)
 {
 	TAILQ_REMOVE(&k->looks->looks, k, link);
 	k->looks->n--;
-	buf_fini(&k->name);
-	buf_fini(&k->keys);
-	free(k);
+	release(k);
 }
 
 static void settle(struct look *k, struct look_result *r)
@@ -304,7 +309,8 @@ static void on_item(struct live_get_job *j, int rc, const struct err *e, struct 
 		return;
 	}
 	k->read_ms = session_now_ms(l->options.session) + CLOCKS_MS;
-	l->figures.read_units += (double)(item.len / 4096 + 1);
+	uint64_t units = item.len / 4096 + 1;
+	l->figures.read_units += (double)units;
 	/* With a tenant attribute it may lie in another folder now. */
 	k->item_there = item.len > 0 && is_named(l, span_buf(&k->keys), item, span_buf(&k->name));
 	if (k->item_there)
@@ -449,6 +455,7 @@ struct look_figures looks_figures(const struct looks *l)
 
 void looks_free(struct looks *l)
 {
+	struct look *k;
 	struct err e;
 	int rc;
 	if (l == NULL)
@@ -461,8 +468,10 @@ void looks_free(struct looks *l)
 	look_mark_fini(&l->mark);
 	look_past_fini(&l->past);
 	uv_run(&l->options.session->loop, UV_RUN_NOWAIT);
-	while (!TAILQ_EMPTY(&l->looks))
-		free_look(TAILQ_FIRST(&l->looks));
+	while ((k = TAILQ_FIRST(&l->looks)) != NULL) {
+		TAILQ_REMOVE(&l->looks, k, link);
+		release(k);
+	}
 	buf_fini(&l->scratch);
 	canon_free(l->canon);
 	free(l);

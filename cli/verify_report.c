@@ -30,6 +30,11 @@ static void tell_counts(const struct verify *v, char *out, size_t size)
 	}
 }
 
+static uint64_t not_canonical(const struct verify *v)
+{
+	return v->compared.foreign_form + v->read.foreign_form;
+}
+
 static void report_text(const struct verify *v, uint64_t total)
 {
 	char counts[400];
@@ -42,9 +47,9 @@ static void report_text(const struct verify *v, uint64_t total)
 	if (v->read.foreign > 0)
 		cli_say("%llu versions are of another tool, from before this backup",
 			(unsigned long long)v->read.foreign);
-	if (v->compared.foreign_form + v->read.foreign_form > 0)
+	if (not_canonical(v) > 0)
 		cli_say("%llu bodies are equal to their items, but not in canonical form: they are read each time",
-			(unsigned long long)(v->compared.foreign_form + v->read.foreign_form));
+			(unsigned long long)not_canonical(v));
 	if (total > named)
 		cli_say("%llu further findings are counted, and not named", (unsigned long long)(total - named));
 	cli_say("table %s: %llu items, %llu objects: %s%s in %.1f s; %llu LIST and %llu GET requests, %.0f read units",
@@ -100,10 +105,10 @@ static void report_json(const struct verify *v, uint64_t total)
 			  (json_int_t)v->compared.items, "objects", (json_int_t)v->compared.objects, "looked_again",
 			  (json_int_t)v->compared.looks.looks, "versions", (json_int_t)v->read.versions, "removals",
 			  (json_int_t)v->read.removals, "foreign_versions", (json_int_t)v->read.foreign,
-			  "not_canonical", (json_int_t)(v->compared.foreign_form + v->read.foreign_form),
-			  "list_requests", (json_int_t)lists(v), "get_requests", (json_int_t)gets(v), "read_units",
-			  v->compared.read_units, "found", counts_json(v), "findings", findings_both(v), "not_named",
-			  (json_int_t)(total - named), "repair", repair_json(v));
+			  "not_canonical", (json_int_t)not_canonical(v), "list_requests", (json_int_t)lists(v),
+			  "get_requests", (json_int_t)gets(v), "read_units", v->compared.read_units, "found",
+			  counts_json(v), "findings", findings_both(v), "not_named", (json_int_t)(total - named),
+			  "repair", repair_json(v));
 	if (r != NULL)
 		json_dumpf(r, stdout, JSON_COMPACT);
 	putchar('\n');
