@@ -4,7 +4,7 @@ import json
 
 import ctl
 import harness
-from ctl import INCOMPLETE, FakeCtl
+from ctl import Ctl, INCOMPLETE, FakeCtl
 
 QUICK = {"discovery_interval": "1s", "watermark_interval": "1s", "poll_interval": "250ms"}
 
@@ -72,6 +72,45 @@ class Whole(FakeCtl):
         self.assertEqual(metrics["ddb_streamd_drill_items"], 30)
         self.assertEqual(metrics["ddb_streamd_drill_mismatches"], 0)
         self.assertGreater(metrics["ddb_streamd_drill_last_success_timestamp_seconds"], 1.7e9)
+
+
+class RealServers(Ctl):
+    """DynamoDB and the RADOS Gateway: which ignores conditions, and says 404 of markers."""
+
+    def verify(self, *more, code=0):
+        out, _ = self.ctl("verify", "--table", self.table, "-o", "json", *more, code=code)
+        return json.loads(out)
+
+    def test_all(self):
+        backup = self.daemon(self.bucket.name, {self.table: {"baseline": "auto"}}, daemon=QUICK).start()
+        for n in range(12):
+            self.put(id={"S": f"a/b %{n}"}, n={"N": str(n)}, b={"B": b"\x00\xff"})
+        self.put(id={"S": "a/b %3"}, n={"N": "33"})
+        self.delete("a/b %4")
+        self.wait_settled(backup)
+
+        def whole():
+            row = json.loads(self.ctl("tables", "-o", "json")[0])
+            return row["baseline"] and row["baseline"]["complete_since"]
+        backup.wait(whole, 60, "the baseline was complete")
+        report = self.verify("--deep")
+        self.assertEqual((report["outcome"], report["items"], report["objects"]), ("equal", 11, 11))
+
+        # DynamoDB Local knows no tags, without which nothing is deleted: into a file.
+        out, _ = self.ctl("drill", "--table", self.table, "--to-file", "-o", "json", extra={"TMPDIR": self.home()})
+        self.assertEqual(json.loads(out)["outcome"], "passed")
+
+        folder = f"{self.table}/"
+        self.servers.s3.delete_object(Bucket=self.bucket.name, Key=folder + harness.item_key({"id": {"S": "a/b %5"}}))
+        self.servers.s3.put_object(Bucket=self.bucket.name, Key=folder + harness.item_key({"id": {"S": "a/b %6"}}),
+                                   Body=b'{"id":{"S":"a/b %6"}}')
+        self.servers.s3.put_object(Bucket=self.bucket.name, Key=folder + "notes", Body=b"hello")
+        found = self.verify(code=INCOMPLETE)["found"]
+        self.assertEqual({k: n for k, n in found.items() if n},
+                         {"missing": 1, "different": 1, "foreign": 1, "stray_marker": 1})
+        out, _ = self.ctl("drill", "--table", self.table, "--to-file", "-o", "json", code=INCOMPLETE,
+                          extra={"TMPDIR": self.home()})
+        self.assertEqual(json.loads(out)["outcome"], "failed")
 
 
 if __name__ == "__main__":
