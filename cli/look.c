@@ -28,7 +28,7 @@ struct view {
 	bool there, item;
 	uint64_t version; /* a hash of what tells versions apart */
 	uint8_t md5[DIGEST_MD5_SIZE];
-	int64_t at_ms;	    /* when it was asked for */
+	int64_t at_ms;	    /* when that was known */
 	int64_t changed_ms; /* event time of its version, else LastModified */
 };
 
@@ -211,6 +211,7 @@ static void take_view(struct look *k, const struct s3_head *h, struct span bytes
 	struct span body;
 	v->there = h->exists;
 	v->item = false;
+	v->at_ms = session_now_ms(l->options.session);
 	if (!h->exists)
 		return;
 	v->version = map_hash(h->version_id, strlen(h->version_id)) ^ map_hash(h->etag, strlen(h->etag)) ^
@@ -267,7 +268,6 @@ static void ask_object(struct look *k)
 		settle_as(k, FINDING_UNREADABLE, "its name is too long for S3");
 		return;
 	}
-	(k->second ? &k->after : &k->before)->at_ms = session_now_ms(l->options.session);
 	q->job = (struct fetch_job){.key = span_buf(&q->key), .version_id = "", .body = true, .done = on_fetched};
 	fetch_add(&l->fetch, &q->job);
 }
