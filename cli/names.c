@@ -25,7 +25,7 @@ static bool read_etag(struct span text, uint8_t out[DIGEST_MD5_SIZE])
 	for (size_t i = 0; ok && i < DIGEST_MD5_SIZE; i++) {
 		int high = hex_digit(text.ptr[2 * i]), low = hex_digit(text.ptr[2 * i + 1]);
 		ok = high >= 0 && low >= 0;
-		out[i] = ok ? (uint8_t)(high << 4 | low) : 0;
+		out[i] = (uint8_t)(ok ? high << 4 | low : 0);
 	}
 	if (!ok)
 		digest_name(out, text.ptr, text.len);
