@@ -172,6 +172,12 @@ class Throwaway(Drill):
 
 
 class Fails(Drill):
+    def test_rotten_bytes(self):
+        self.fake.change(self.bucket, f"{TABLE}/i2", flip=7)
+        report, _ = self.drill(code=INCOMPLETE)
+        self.assertEqual((report["outcome"], report["items"], report["missing"] > 0), ("failed", 34, True))
+        self.assertIn("i2", self.kinds(report))
+
     def test_each_corruption(self):
         for corrupt in CORRUPTIONS:
             with self.subTest(corrupt.__name__):

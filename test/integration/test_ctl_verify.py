@@ -149,6 +149,15 @@ class Found(Verify):
         self.assertEqual(set(self.kinds(report)), {"i10", "i11", "i12", "i13", "i36"})
         self.assertEqual(report["foreign_versions"], 1)
 
+    def test_rotten_bytes(self):
+        """Bytes that changed under their ETag: a listing cannot tell, who reads them can."""
+        self.fake.change(self.bucket, f"{TABLE}/i2", flip=7)
+        self.assertEqual(self.verify()[0]["outcome"], "equal")
+        report, _ = self.verify("--deep", code=INCOMPLETE)
+        self.assertEqual(self.kinds(report), {"i2": {"damaged"}})
+        _, err = self.restore("latest", "--to-file", "-", code=INCOMPLETE)
+        self.assertIn("i2: its version is damaged: its bytes are not those of its ETag", err)
+
     def test_not_ours(self):
         """Objects that no item of the table has made."""
         self.fake.version(self.bucket, f"{TABLE}/notes.txt", body="hello", modified_ms=T0)
