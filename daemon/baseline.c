@@ -193,6 +193,8 @@ static int make_readers(struct baseline *b, struct err *e)
 static size_t runs_limit(const struct daemon *d)
 {
 	uint64_t n = d->conf->memory_limit_bytes / MEMORY_A_RUN;
+	if (n > d->ntables)
+		n = d->ntables; /* memory is not kept for runs that cannot come */
 	return n > 0 ? (size_t)n : 1;
 }
 

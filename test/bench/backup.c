@@ -6,26 +6,16 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "base/err.h"
 #include "codec/canon.h"
-#include "codec/encode.h"
+#include "image.h"
 #include "load.h"
 
 #define PAGE_KEYS 1000 /* the most that S3 gives */
-#define IMAGES 1000    /* as many different ones */
-#define IMAGE_MAX ((size_t)1 << 20)
-#define KEY_MAX 2048
 #define META ".ddb-streamd/" LOAD_TABLE "/"
-
-/* A body, and where the item's number stands in it. */
-struct image {
-	struct buf text;
-	size_t digits;
-};
 
 struct backup {
 	size_t items;
-	struct image images[IMAGES];
+	struct image images[IMAGE_COUNT];
 	struct buf entry; /* one <Version> */
 	size_t digits[3]; /* of the number in it: key, version, ETag */
 };
@@ -34,24 +24,6 @@ static void kept(int rc)
 {
 	if (rc < 0)
 		errx(EX_OSERR, "no memory for an answer");
-}
-
-static void prepare_image(struct canon *canon, struct image *m, size_t number, size_t bytes)
-{
-	char key[32];
-	struct buf raw;
-	struct span body;
-	struct err e;
-
-	buf_init(&raw, IMAGE_MAX);
-	load_image(&raw, number, bytes);
-	if (canon_item(canon, (struct span){raw.data, raw.len}, &body, &e) < 0)
-		errx(EX_SOFTWARE, "%s", e.message);
-	buf_init(&m->text, IMAGE_MAX);
-	kept(buf_append(&m->text, body.ptr, body.len));
-	buf_fini(&raw);
-	int len = snprintf(key, sizeof(key), LOAD_KEY_FORMAT, number);
-	m->digits = (size_t)(strstr(m->text.data, key) - m->text.data) + (size_t)len - LOAD_DIGITS;
 }
 
 /* As Amazon S3 writes it. */
@@ -85,8 +57,8 @@ struct backup *backup_new(size_t items, size_t item_bytes)
 	if (!b || !canon)
 		errx(EX_OSERR, "no memory for a backup");
 	b->items = items;
-	for (size_t i = 0; i < IMAGES; i++)
-		prepare_image(canon, &b->images[i], i, item_bytes);
+	for (size_t i = 0; i < IMAGE_COUNT; i++)
+		image_init(&b->images[i], canon, i, item_bytes);
 	prepare_entry(b, b->images[0].text.len);
 	canon_free(canon);
 	return b;
@@ -96,59 +68,13 @@ void backup_free(struct backup *b)
 {
 	if (!b)
 		return;
-	for (size_t i = 0; i < IMAGES; i++)
-		buf_fini(&b->images[i].text);
+	for (size_t i = 0; i < IMAGE_COUNT; i++)
+		image_fini(&b->images[i]);
 	buf_fini(&b->entry);
 	free(b);
 }
 
-static void put_number(char digits[LOAD_DIGITS], size_t number)
-{
-	for (size_t i = LOAD_DIGITS; i > 0; i--) {
-		digits[i - 1] = (char)('0' + number % 10);
-		number /= 10;
-	}
-}
-
 /* --- the listing --- */
-
-/* A query parameter's value, decoded; empty when it is not there. */
-static void parameter(struct span query, const char *name, char out[KEY_MAX])
-{
-	size_t name_len = strlen(name), len = 0;
-	const char *at = query.ptr, *end = query.ptr + query.len;
-
-	out[0] = '\0';
-	while (at < end) {
-		const char *next = memchr(at, '&', (size_t)(end - at));
-		size_t n = (size_t)((next ? next : end) - at);
-
-		if (n > name_len && n - name_len < KEY_MAX && memcmp(at, name, name_len) == 0 && at[name_len] == '=' &&
-		    encode_percent_decode(out, &len, at + name_len + 1, n - name_len - 1, false)) {
-			out[len] = '\0';
-			return;
-		}
-		at += n + 1;
-	}
-}
-
-/* The number of the first item behind a key that need not exist. */
-static size_t first_behind(const struct backup *b, const char *marker)
-{
-	size_t low = 0, high = b->items;
-	char key[64];
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		snprintf(key, sizeof(key), LOAD_TABLE "/" LOAD_KEY_FORMAT, middle);
-		if (strcmp(key, marker) <= 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
 
 static void append_entries(const struct backup *b, size_t first, size_t n, struct buf *out)
 {
@@ -159,7 +85,7 @@ static void append_entries(const struct backup *b, size_t first, size_t n, struc
 		char *at = out->data + out->len;
 
 		kept(buf_append(out, b->entry.data, b->entry.len));
-		put_number(digits, i);
+		image_number(digits, i);
 		for (size_t d = 0; d < 3; d++)
 			memcpy(at + b->digits[d], digits, LOAD_DIGITS);
 	}
@@ -168,13 +94,14 @@ static void append_entries(const struct backup *b, size_t first, size_t n, struc
 static void list(const struct backup *b, struct span query, struct buf *out)
 {
 	static const char all[] = LOAD_TABLE "/item-";
-	char prefix[KEY_MAX], marker[KEY_MAX], max_keys[KEY_MAX], head[2 * KEY_MAX], tail[512] = "";
+	char prefix[IMAGE_VALUE_MAX], marker[IMAGE_VALUE_MAX], max_keys[IMAGE_VALUE_MAX], head[2 * IMAGE_VALUE_MAX],
+		tail[512] = "";
 	size_t first, left, n;
 
-	parameter(query, "prefix", prefix);
-	parameter(query, "key-marker", marker);
-	parameter(query, "max-keys", max_keys);
-	first = first_behind(b, marker);
+	image_parameter(query, "prefix", prefix);
+	image_parameter(query, "key-marker", marker);
+	image_parameter(query, "max-keys", max_keys);
+	first = image_first_behind(marker, b->items);
 	/* Nothing but the items has versions, and no part of them is asked for. */
 	left = strncmp(all, prefix, strlen(prefix)) == 0 ? b->items - first : 0;
 	n = max_keys[0] ? strtoul(max_keys, NULL, 10) : PAGE_KEYS;
@@ -221,7 +148,7 @@ static void append_object(struct buf *out, const char *lines, const char *body, 
 
 static void get_item(const struct backup *b, size_t number, struct buf *out)
 {
-	const struct image *m = &b->images[number % IMAGES];
+	const struct image *m = &b->images[number % IMAGE_COUNT];
 	char lines[640], seq[32], shard[64];
 
 	load_seq(seq, number);
@@ -232,7 +159,7 @@ static void get_item(const struct backup *b, size_t number, struct buf *out)
 		 "\r\nx-amz-meta-ddb-stream: " LOAD_LABEL "\r\nx-amz-meta-ddb-shard: %s\r\n",
 		 number, number, seq, shard);
 	append_object(out, lines, m->text.data, m->text.len);
-	put_number(out->data + out->len - m->text.len + m->digits, number);
+	image_number(out->data + out->len - m->text.len + m->digits, number);
 }
 
 static bool item_of(const struct backup *b, struct span key, size_t *number)

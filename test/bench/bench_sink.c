@@ -3,9 +3,12 @@
  * last item has come, the second line tells what was seen, as JSON; it goes on answering until it is ended.
  *
  * usage: bench_sink [-n RECORDS] [-s SHARDS] [-p RECORDS_PER_PAGE] [-b ITEM_BYTES] [-l LATENCY_MS] [-t KEY_AND_CERTIFICATE]
- *                   [-r]
+ *                   [-r] [-w none|all]
  *
  * -r: for those who read: the bucket has the backup of all records already, and the stream has none.
+ * -w: for those who read the whole table: it has all records, its stream none, and the bucket lists none or all of them.
+ *
+ * GET /figures tells how many requests of each kind have come, as JSON.
  *
  * Keep-alive HTTP/1.1 as libcurl speaks it, one thread. It keeps no body of a PUT and looks at no signature, so that it
  * costs a fraction of what its client does.
@@ -339,7 +342,7 @@ int main(int argc, char **argv)
 	SSL_CTX *tls = NULL;
 	int opt, listener;
 
-	while ((opt = getopt(argc, argv, "n:s:p:b:l:t:r")) != -1) {
+	while ((opt = getopt(argc, argv, "n:s:p:b:l:t:rw:")) != -1) {
 		switch (opt) {
 		case 'n':
 			sink.records = strtoul(optarg, NULL, 10);
@@ -362,9 +365,14 @@ int main(int argc, char **argv)
 		case 'r':
 			sink.stored = true;
 			break;
+		case 'w':
+			sink.scanned = true;
+			sink.listed = strcmp(optarg, "all") == 0;
+			break;
 		default:
 			errx(EX_USAGE,
-			     "usage: bench_sink [-n records] [-s shards] [-p page] [-b bytes] [-l ms] [-t pem] [-r]");
+			     "usage: bench_sink [-n records] [-s shards] [-p page] [-b bytes] [-l ms] [-t pem] [-r] "
+			     "[-w none|all]");
 		}
 	}
 	signal(SIGPIPE, SIG_IGN);

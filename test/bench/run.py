@@ -24,6 +24,7 @@ import tempfile
 import time
 
 import reading
+import whole
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 WORKERS = 64
@@ -249,6 +250,7 @@ def main():
         "allocations-per-record": allocations,
         "own-us-per-record": own,
         **reading.groups(lambda b: reading.Reading(b, Sink, pinned, args.records)),
+        **whole.groups(lambda b: whole.Whole(b, Sink, pinned)),
     }
     for name in args.rows:
         if name not in groups:

@@ -38,6 +38,24 @@ class Good(Verify):
         self.assertEqual(self.fake.count("dynamodb Scan"), 4)
         self.assertEqual(self.fake.count("dynamodb GetItem"), 0)
 
+    def test_requests_per_thousand_items(self):
+        """However many items do not differ, S3 is asked once a thousand, and for what says how the table lies there."""
+        more = [item(f"m{n}", n={"N": str(n)}) for n in range(2965)]
+        for at in range(0, len(more), 25):
+            self.fake.dynamodb.batch_write_item(RequestItems={TABLE: [
+                {"PutRequest": {"Item": i}} for i in more[at:at + 25]]})
+        self.fake.versions(self.bucket, [{"key": f"{TABLE}/{i['id']['S']}", "body": canonical(i).decode()} for i in more])
+        self.fake.do("reset_audit")
+        report, _ = self.verify()
+        self.assertEqual((report["outcome"], report["items"], report["objects"]), ("equal", 3000, 3000))
+        asked = {name: c["n"] for name, c in self.fake.counts().items() if c["n"] > 0}
+        self.assertEqual({n: c for n, c in asked.items() if n.startswith("s3 ")},
+                         {"s3 ListObjectsV2": 3, "s3 GetObject": 2})
+        self.assertEqual({r.get("key") for r in self.fake.requests() if r["op"] == "GetObject"},
+                         {META + "table.json", META + "watermark.json"})
+        self.assertEqual({n: c for n, c in asked.items() if n.startswith("dynamodb ")},
+                         {"dynamodb DescribeTable": 1, "dynamodb Scan": 4})
+
     def test_deep(self):
         report, _ = self.verify("--deep")
         self.assertEqual((report["outcome"], report["versions"], report["removals"]), ("equal", 95, 10))
