@@ -404,6 +404,7 @@ class Round:
                 assert of("lag_seconds") < READY_LAG_S, f"{table}: its lag is {of('lag_seconds')} s"
                 assert of("buffered_records") == 0, f"{table}: {of('buffered_records')} records wait"
                 assert of("stuck_items") == 0, f"{table}: stuck items"
+                assert of("baseline_running") == 0, f"{table}: a baseline is under way"
                 missing = self.server.verify(table, self.bucket, bodies="0")["kinds"].get("missing", 0)
                 assert not missing, f"{table}: {missing} versions are missing"
             return True
