@@ -7,6 +7,7 @@
 #include <sysexits.h>
 
 #include "codec/canon.h"
+#include "codec/encode.h"
 #include "image.h"
 #include "load.h"
 
@@ -17,7 +18,8 @@ struct backup {
 	size_t items;
 	struct image images[IMAGE_COUNT];
 	struct buf entry; /* one <Version> */
-	size_t digits[3]; /* of the number in it: key, version, ETag */
+	size_t digits[3]; /* of the number in it: key, version; and where the ETag begins */
+	uint8_t (*md5)[DIGEST_MD5_SIZE];
 };
 
 static void kept(int rc)
@@ -33,14 +35,15 @@ static void prepare_entry(struct backup *b, size_t bytes)
 	const char *at;
 
 	buf_init(&b->entry, IMAGE_MAX);
-	kept(buf_printf(&b->entry,
-			"<Version><Key>" LOAD_TABLE "/" LOAD_KEY_FORMAT "</Key><VersionId>" LOAD_VERSION_FORMAT
-			"</VersionId><IsLatest>true</IsLatest><LastModified>" LOAD_STORED_ISO
-			"</LastModified><ETag>&quot;" LOAD_ETAG_FORMAT "&quot;</ETag><ChecksumAlgorithm>CRC64NVME"
-			"</ChecksumAlgorithm><ChecksumType>FULL_OBJECT</ChecksumType><Size>%zu</Size><Owner><ID>"
-			"75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a</ID></Owner>"
-			"<StorageClass>STANDARD</StorageClass></Version>",
-			(size_t)0, (size_t)0, (size_t)0, bytes));
+	kept(buf_printf(
+		&b->entry,
+		"<Version><Key>" LOAD_TABLE "/" LOAD_KEY_FORMAT "</Key><VersionId>" LOAD_VERSION_FORMAT
+		"</VersionId><IsLatest>true</IsLatest><LastModified>" LOAD_STORED_ISO
+		"</LastModified><ETag>&quot;00000000000000000000000000000000&quot;</ETag><ChecksumAlgorithm>CRC64NVME"
+		"</ChecksumAlgorithm><ChecksumType>FULL_OBJECT</ChecksumType><Size>%zu</Size><Owner><ID>"
+		"75aa57f09aa0c8caeab4f8c24e99d10f8e7faeebf76c078efc7c6caea54ba06a</ID></Owner>"
+		"<StorageClass>STANDARD</StorageClass></Version>",
+		(size_t)0, (size_t)0, bytes));
 	at = b->entry.data;
 	for (size_t i = 0; i < 3; i++) {
 		at = strstr(at, mark);
@@ -56,10 +59,13 @@ struct backup *backup_new(size_t items, size_t item_bytes)
 
 	if (!b || !canon)
 		errx(EX_OSERR, "no memory for a backup");
+	size_t size;
+
 	b->items = items;
+	b->md5 = image_digests(items, item_bytes, &size);
 	for (size_t i = 0; i < IMAGE_COUNT; i++)
 		image_init(&b->images[i], canon, i, item_bytes);
-	prepare_entry(b, b->images[0].text.len);
+	prepare_entry(b, size);
 	canon_free(canon);
 	return b;
 }
@@ -71,6 +77,7 @@ void backup_free(struct backup *b)
 	for (size_t i = 0; i < IMAGE_COUNT; i++)
 		image_fini(&b->images[i]);
 	buf_fini(&b->entry);
+	free(b->md5);
 	free(b);
 }
 
@@ -86,8 +93,9 @@ static void append_entries(const struct backup *b, size_t first, size_t n, struc
 
 		kept(buf_append(out, b->entry.data, b->entry.len));
 		image_number(digits, i);
-		for (size_t d = 0; d < 3; d++)
+		for (size_t d = 0; d < 2; d++)
 			memcpy(at + b->digits[d], digits, LOAD_DIGITS);
+		encode_hex(at + b->digits[2], b->md5[i], DIGEST_MD5_SIZE);
 	}
 }
 
@@ -149,15 +157,17 @@ static void append_object(struct buf *out, const char *lines, const char *body, 
 static void get_item(const struct backup *b, size_t number, struct buf *out)
 {
 	const struct image *m = &b->images[number % IMAGE_COUNT];
-	char lines[640], seq[32], shard[64];
+	char lines[640], seq[32], shard[64], etag[2 * DIGEST_MD5_SIZE];
 
+	encode_hex(etag, b->md5[number], DIGEST_MD5_SIZE);
 	load_seq(seq, number);
 	load_shard(shard, 0);
 	snprintf(lines, sizeof(lines),
-		 "x-amz-version-id: " LOAD_VERSION_FORMAT "\r\nETag: \"" LOAD_ETAG_FORMAT
-		 "\"\r\nx-amz-meta-ddb-event: INSERT\r\nx-amz-meta-ddb-seq: %s\r\nx-amz-meta-ddb-time: " LOAD_STORED_ISO
-		 "\r\nx-amz-meta-ddb-stream: " LOAD_LABEL "\r\nx-amz-meta-ddb-shard: %s\r\n",
-		 number, number, seq, shard);
+		 "x-amz-version-id: " LOAD_VERSION_FORMAT
+		 "\r\nETag: \"%.*s\"\r\nx-amz-meta-ddb-event: INSERT\r\nx-amz-meta-ddb-seq: "
+		 "%s\r\nx-amz-meta-ddb-time: " LOAD_STORED_ISO "\r\nx-amz-meta-ddb-stream: " LOAD_LABEL
+		 "\r\nx-amz-meta-ddb-shard: %s\r\n",
+		 number, (int)sizeof(etag), etag, seq, shard);
 	append_object(out, lines, m->text.data, m->text.len);
 	image_number(out->data + out->len - m->text.len + m->digits, number);
 }

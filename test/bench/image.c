@@ -2,6 +2,7 @@
 
 #include <err.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -45,6 +46,28 @@ void image_number(char digits[LOAD_DIGITS], size_t number)
 		digits[i - 1] = (char)('0' + number % 10);
 		number /= 10;
 	}
+}
+
+uint8_t (*image_digests(size_t items, size_t bytes, size_t *size))[DIGEST_MD5_SIZE]
+{
+	struct canon *canon = canon_new(IMAGE_MAX);
+	uint8_t(*md5)[DIGEST_MD5_SIZE] = calloc(items, sizeof(*md5));
+
+	if (!md5 || !canon || digest_init(NULL) < 0)
+		errx(EX_OSERR, "no memory for digests");
+	for (size_t kind = 0; kind < IMAGE_COUNT; kind++) {
+		struct image m;
+
+		image_init(&m, canon, kind, bytes);
+		*size = m.text.len;
+		for (size_t i = kind; i < items; i += IMAGE_COUNT) {
+			image_number(m.text.data + m.digits, i);
+			digest_md5(md5[i], m.text.data, m.text.len);
+		}
+		image_fini(&m);
+	}
+	canon_free(canon);
+	return md5;
 }
 
 void image_parameter(struct span query, const char *name, char out[IMAGE_VALUE_MAX])

@@ -6,9 +6,11 @@
 #define DDB_BENCH_IMAGE_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/span.h"
+#include "codec/digest.h"
 #include "load.h"
 
 #define IMAGE_COUNT 1000 /* different ones are enough */
@@ -28,6 +30,9 @@ void image_fini(struct image *m);
 
 /* Writes the number over the digits. */
 void image_number(char digits[LOAD_DIGITS], size_t number);
+
+/* The MD5s of so many items in canonical form, for free(); *size: the bytes of one. */
+uint8_t (*image_digests(size_t items, size_t bytes, size_t *size))[DIGEST_MD5_SIZE];
 
 /* A parameter's value of a query string, decoded; empty when it is not there. */
 void image_parameter(struct span query, const char *name, char out[IMAGE_VALUE_MAX]);

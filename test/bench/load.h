@@ -18,7 +18,6 @@
 #define LOAD_DIGITS 12
 #define LOAD_KEY_FORMAT "item-%012zu"
 #define LOAD_VERSION_FORMAT "kqtJlcpXroDTDmJrmSpX%012zu"
-#define LOAD_ETAG_FORMAT "d41d8cd98f00b204e98a%012zu"
 /* When a version was stored, and its change made. */
 #define LOAD_STORED_ISO "2026-01-01T00:00:00.000Z"
 #define LOAD_STORED_HTTP "Thu, 01 Jan 2026 00:00:00 GMT"

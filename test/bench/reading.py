@@ -33,18 +33,21 @@ class Reading:
     def timed(self, command, cpu=0):
         """Runs it to its end: (seconds, processor seconds, peak resident KiB, its last line as JSON)."""
         began = time.monotonic()
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                              preexec_fn=self.pinned(cpu), env=self.bench.env) as client:
+        with tempfile.TemporaryFile("w+") as stdout, tempfile.TemporaryFile("w+") as stderr, \
+                subprocess.Popen(command, stdout=stdout, stderr=stderr, preexec_fn=self.pinned(cpu),
+                                 env=self.bench.env) as client:
             try:
-                # All that they say is less than a pipe holds.
                 _, status, usage = os.wait4(client.pid, 0)
                 seconds = time.monotonic() - began
                 client.returncode = os.waitstatus_to_exitcode(status)
-                out, said = client.stdout.read(), client.stderr.read()
+                stdout.seek(0)
+                stderr.seek(0)
+                out, said = stdout.read(), stderr.read()
             finally:
                 client.kill()
         if client.returncode != 0:
-            raise SystemExit(f"bench: {os.path.basename(command[0])} ended with {client.returncode}: {said.strip()}")
+            raise SystemExit(f"bench: {os.path.basename(command[0])} ended with {client.returncode}: "
+                             f"{said.strip()[-2000:]}")
         return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, json.loads(out.splitlines()[-1])
 
     def ours(self, verb, items, tls=False, latency_ms=0, cpu=0):

@@ -9,7 +9,6 @@
 #include <time.h>
 #include <zlib.h>
 
-#include "codec/canon.h"
 #include "codec/digest.h"
 #include "codec/encode.h"
 #include "image.h"
@@ -69,27 +68,6 @@ static void make_pages(struct whole *w, size_t item_bytes)
 		image_fini(&images[i]);
 }
 
-/* The digests that the bucket lists. */
-static void make_digests(struct whole *w, size_t item_bytes)
-{
-	struct canon *canon = canon_new(IMAGE_MAX);
-
-	if (!canon || digest_init(NULL) < 0)
-		errx(EX_OSERR, "no memory for a table");
-	for (size_t kind = 0; kind < IMAGE_COUNT; kind++) {
-		struct image m;
-
-		image_init(&m, canon, kind, item_bytes);
-		w->size = m.text.len;
-		for (size_t i = kind; i < w->items; i += IMAGE_COUNT) {
-			image_number(m.text.data + m.digits, i);
-			digest_md5(w->md5[i], m.text.data, m.text.len);
-		}
-		image_fini(&m);
-	}
-	canon_free(canon);
-}
-
 struct whole *whole_new(size_t items, size_t item_bytes, bool in_bucket)
 {
 	struct whole *w = calloc(1, sizeof(*w));
@@ -100,12 +78,11 @@ struct whole *whole_new(size_t items, size_t item_bytes, bool in_bucket)
 	w->in_bucket = in_bucket;
 	w->npages = (items + WHOLE_PAGE - 1) / WHOLE_PAGE;
 	w->pages = calloc(w->npages, sizeof(*w->pages));
-	w->md5 = calloc(items, sizeof(*w->md5));
-	if (!w->pages || !w->md5)
+	if (!w->pages)
 		errx(EX_OSERR, "no memory for a table");
 	make_pages(w, item_bytes);
 	if (in_bucket)
-		make_digests(w, item_bytes);
+		w->md5 = image_digests(items, item_bytes, &w->size);
 	return w;
 }
 

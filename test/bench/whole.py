@@ -102,19 +102,21 @@ class Whole:
     def run(self, command):
         """To its end: (seconds, processor seconds, peak resident KiB, its output as JSON)."""
         began = time.monotonic()
-        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                              preexec_fn=self.pinned(0),
-                              env={**self.bench.env, "TMPDIR": self.folder}) as client:
+        with tempfile.TemporaryFile("w+") as stdout, tempfile.TemporaryFile("w+") as stderr, \
+                subprocess.Popen(command, stdout=stdout, stderr=stderr, preexec_fn=self.pinned(0),
+                                 env={**self.bench.env, "TMPDIR": self.folder}) as client:
             try:
-                # All that they say is less than a pipe holds.
                 _, status, usage = os.wait4(client.pid, 0)
                 seconds = time.monotonic() - began
                 client.returncode = os.waitstatus_to_exitcode(status)
-                out, said = client.stdout.read(), client.stderr.read()
+                stdout.seek(0)
+                stderr.seek(0)
+                out, said = stdout.read(), stderr.read()
             finally:
                 client.kill()
         if client.returncode != 0:
-            raise SystemExit(f"bench: {os.path.basename(command[0])} ended with {client.returncode}: {said.strip()}")
+            raise SystemExit(f"bench: {os.path.basename(command[0])} ended with {client.returncode}: "
+                             f"{said.strip()[-2000:]}")
         return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, json.loads(out)
 
     def verify(self, items, latency_ms=0):
