@@ -104,7 +104,7 @@ static void write_conf(const char *path, const char *folder)
 	fprintf(f,
 		"[daemon]\nstate_dir = %s/state\nlisten = off\nlog_level = error\nworkers = 64\nmemory_limit = 16MiB\n"
 		"[aws]\nregion = " LOAD_REGION "\nendpoint_url = " ORIGIN "\n[s3]\nbucket = " LOAD_BUCKET
-		"\n[table \"" LOAD_TABLE "\"]\n",
+		"\n[table \"" LOAD_TABLE "\"]\nbaseline = off\n",
 		folder);
 	if (fclose(f) != 0)
 		err(EX_CANTCREAT, "%s", path);

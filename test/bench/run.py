@@ -107,11 +107,11 @@ class Bench:
                         out.write(f.read())
         return path
 
-    def configuration(self, url, daemon=""):
+    def configuration(self, url, daemon="", baseline="off"):
         return (f"[daemon]\nstate_dir = {os.path.join(self.folder, 'state')}\n{daemon}"
                 f"[aws]\nregion = {REGION}\nendpoint_url = {url}\n"
                 + (f"ca_bundle = {self.certificate()}\n" if url.startswith("https") else "")
-                + "[s3]\nbucket = bench\n[table \"items\"]\n")
+                + f"[s3]\nbucket = bench\n[table \"items\"]\nbaseline = {baseline}\n")
 
     def daemon(self, url, memory="16MiB", env=()):
         """Starts ddb-streamd without a state."""

@@ -45,7 +45,7 @@ class Whole:
 
     def configure(self, url):
         conf = os.path.join(self.folder, "conf")
-        text = self.bench.configuration(url, f"listen = off\nmemory_limit = {MEMORY}\n")
+        text = self.bench.configuration(url, f"listen = off\nmemory_limit = {MEMORY}\n", "auto")
         text = re.sub(r"(?m)^state_dir = .*$", f"state_dir = {os.path.join(self.folder, 'state')}", text)
         with open(conf, "w", encoding="ascii") as f:
             f.write(text + f"baseline_rate = 10000000\nbaseline_segments = {SEGMENTS}\n")
