@@ -95,7 +95,7 @@ static int fill_item(void *arg, struct span raw)
 	if (rc != 0)
 		return rc < 0 ? rc : 0;
 	rc = baseline_page_add(f->page, keys, item, false, ask);
-	return rc < 0 ? err_set(f->err, -rc, "a page of the table takes too much memory") : 0;
+	return rc < 0 ? err_set(f->err, (enum err_class)(-rc), "a page of the table takes too much memory") : 0;
 }
 
 static int fill_page(struct baseline_reader *r, struct baseline_page *p, struct items_page *page, struct err *e)
