@@ -100,7 +100,8 @@ class File(Resume):
         rng = random.Random(2)
         ask = self.ask(5, "--to-file", self.path)
         for how in (signal.SIGINT, signal.SIGTERM):
-            said = self.stop(ask, "GetObject", rng.randrange(20, 1300), how)
+            # Far enough that something is written: a run that is stopped before that leaves nothing to go on from.
+            said = self.stop(ask, "GetObject", rng.randrange(400, 1300), how, journal=self.path + ".journal")
             self.assertIn("--resume", said)
             self.assertFalse(os.path.exists(self.path))
             self.assertEqual(os.stat(self.path + ".journal").st_mode & 0o777, 0o600)
