@@ -262,13 +262,12 @@ class Healing(Baseline):
         daemon.stop()
         old = checkpoint_path(daemon, table) + ".old"
         daemon.start(ready=True)
+        daemon.wait(lambda: not read_checkpoint(daemon, table)["clean"], 20, "the running daemon had saved its position")
+        shutil.copy(checkpoint_path(daemon, table), old)
         self.fill(table, range(40), state={"S": "second"})
         for i in range(25, 30):
             self.fake.delete(table, f"item-{i}")
         self.settled(daemon, table)
-        daemon.kill()
-        shutil.copy(checkpoint_path(daemon, table), old)
-        daemon.start(ready=True)
         self.lose(table, lambda: self.fill(table, range(5, 35), state={"S": "third"}))
         b = self.done(daemon, table, request=self.ask(table))
         self.assertEqual(b["written"], 30)
@@ -285,6 +284,8 @@ class Healing(Baseline):
         daemon.wait(lambda: len(self.versions(table)) > before, 30, "the last item was written")
         self.same(table)
         self.assertEqual(len(self.versions(table)), before + 1)
+        # All of it was there to be repeated.
+        self.assertGreaterEqual(daemon.metrics()["ddb_streamd_records_skipped_total", (("table", table),)], 45)
 
 
 class Between(Baseline):
@@ -354,6 +355,29 @@ class Between(Baseline):
         heads = {"head-asked": {"op": "HeadObject", "key": "{table}/{key}", "hold": "before"},
                  "head-told": {"op": "HeadObject", "key": "{table}/{key}", "hold": "after"}}
         self.go_through(self.old, {**self.PUTS, **heads}, False)
+
+    def test_while_the_stream_is_behind(self):
+        """What was read waits for the stream: for a change from before the read, and for one that comes after it."""
+        table = self.old("behind")
+        scans = self.fake.fault(op="Scan", hold="before")
+        daemon = self.begin(table)
+        daemon.wait(lambda: self.fake.do("held", id=scans)["held"] == 4, 60, "all segments were held")
+        deaf = self.fake.fault(op="GetRecords", status=500, code="InternalServerError")
+        self.fake.put(table, "late", n={"N": "1"})
+        self.fake.put(table, "late", n={"N": "2"})
+        self.fake.do("clear_faults", id=scans)
+        self.fake.do("release", id=scans)
+        daemon.wait(lambda: sum(r["status"] == 200 for r in self.fake.requests(op="Scan")) == 4, 30, "the table was read")
+        before = self.fake.hits(deaf)
+        daemon.wait(lambda: self.fake.hits(deaf) >= before + 3, 60, "the stream was asked in vain")
+        self.assertEqual(self.versions(table), [])
+        self.disturb(table)
+        self.fake.do("clear_faults", id=deaf)
+        b = self.done(daemon, table)
+        self.settled(daemon, table)
+        self.same(table)
+        self.assertEqual((b["written"], b["left_to_stream"]), (0, len(self.KEYS) + 1))
+        daemon.stop()
 
     def lost(self, point):
         """The bucket has the items, and the table has lost them without a word: the baseline is to remove them."""
