@@ -10,9 +10,9 @@ import json
 import os
 import shutil
 import statistics
-import subprocess
 import tempfile
-import time
+
+import timing
 
 AT = "2026-06-01T00:00:00Z"  # after all that the sink has, and before its watermark's end
 GETS, LISTINGS = 64, 8  # at a time, as SESSION_SLOTS and RANGES_MAX in cli/
@@ -32,23 +32,8 @@ class Reading:
 
     def timed(self, command, cpu=0):
         """Runs it to its end: (seconds, processor seconds, peak resident KiB, its last line as JSON)."""
-        began = time.monotonic()
-        with tempfile.TemporaryFile("w+") as stdout, tempfile.TemporaryFile("w+") as stderr, \
-                subprocess.Popen(command, stdout=stdout, stderr=stderr, preexec_fn=self.pinned(cpu),
-                                 env=self.bench.env) as client:
-            try:
-                _, status, usage = os.wait4(client.pid, 0)
-                seconds = time.monotonic() - began
-                client.returncode = os.waitstatus_to_exitcode(status)
-                stdout.seek(0)
-                stderr.seek(0)
-                out, said = stdout.read(), stderr.read()
-            finally:
-                client.kill()
-        if client.returncode != 0:
-            raise SystemExit(f"bench: {os.path.basename(command[0])} ended with {client.returncode}: "
-                             f"{said.strip()[-2000:]}")
-        return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, json.loads(out.splitlines()[-1])
+        *figures, out = timing.run(command, self.pinned(cpu), self.bench.env)
+        return (*figures, json.loads(out.splitlines()[-1]))
 
     def ours(self, verb, items, tls=False, latency_ms=0, cpu=0):
         conf = os.path.join(self.folder, "conf")

@@ -21,6 +21,8 @@ import tempfile
 import time
 import urllib.request
 
+import timing
+
 FIRST_ITEMS = 50_000  # each of them is written
 ITEMS = 200_000
 LATE_ITEMS = 50_000  # in the rows with a latency
@@ -101,23 +103,8 @@ class Whole:
 
     def run(self, command):
         """To its end: (seconds, processor seconds, peak resident KiB, its output as JSON)."""
-        began = time.monotonic()
-        with tempfile.TemporaryFile("w+") as stdout, tempfile.TemporaryFile("w+") as stderr, \
-                subprocess.Popen(command, stdout=stdout, stderr=stderr, preexec_fn=self.pinned(0),
-                                 env={**self.bench.env, "TMPDIR": self.folder}) as client:
-            try:
-                _, status, usage = os.wait4(client.pid, 0)
-                seconds = time.monotonic() - began
-                client.returncode = os.waitstatus_to_exitcode(status)
-                stdout.seek(0)
-                stderr.seek(0)
-                out, said = stdout.read(), stderr.read()
-            finally:
-                client.kill()
-        if client.returncode != 0:
-            raise SystemExit(f"bench: {os.path.basename(command[0])} ended with {client.returncode}: "
-                             f"{said.strip()[-2000:]}")
-        return seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss, json.loads(out)
+        *figures, out = timing.run(command, self.pinned(0), {**self.bench.env, "TMPDIR": self.folder})
+        return (*figures, json.loads(out))
 
     def verify(self, items, latency_ms=0):
         with self.sink(self.bench, "-n", items, "-l", latency_ms, "-w", "all", "-r") as sink:
