@@ -100,6 +100,14 @@ class Behind(harness.TestCase):
         self.mine = harness.Servers.private()
         self.addCleanup(self.mine.stop)
 
+    def check_one_change(self, bucket, key):
+        """
+        A gateway that thaws carries out the PUTs it had been sent, whose connections are long gone, in no order with what
+        it is asked now: so a version may be there twice (README, "What it promises"), but then as the same change.
+        """
+        versions = bucket.versions(key)
+        self.assertEqual(len({(v.meta["ddb-seq"], v.meta["ddb-event"], v.body) for v in versions}), 1, versions)
+
     def test_not_ready_while_s3_hangs(self):
         """
         The least rpo is a minute, and the lag grows from the last time that all was known to be stored: so 60 s and a
@@ -119,7 +127,7 @@ class Behind(harness.TestCase):
         self.assertIn(table, body)
         daemon.wait(daemon.is_ready, 90, "ready again")
         daemon.wait(lambda: f"{table}/x" in bucket.keys(), 10, "the item in the bucket")
-        self.assertEqual(len(bucket.versions(f"{table}/x", full=False)), 1)
+        self.check_one_change(bucket, f"{table}/x")
         daemon.stop()
 
     def test_stop_is_bounded_while_s3_hangs(self):
@@ -137,7 +145,7 @@ class Behind(harness.TestCase):
         daemon.start()
         daemon.wait(lambda: f"{table}/x" in bucket.keys(), 30, "the item in the bucket")
         daemon.stop()
-        self.assertEqual(len(bucket.versions(f"{table}/x", full=False)), 1)
+        self.check_one_change(bucket, f"{table}/x")
 
 
 if __name__ == "__main__":
