@@ -3,8 +3,14 @@
  * last item has come, the second line tells what was seen, as JSON; it goes on answering until it is ended.
  *
  * usage: bench_sink [-n RECORDS] [-s SHARDS] [-p RECORDS_PER_PAGE] [-b ITEM_BYTES] [-l LATENCY_MS] [-t KEY_AND_CERTIFICATE]
- *                   [-r] [-w none|all]
+ *                   [-h CHANGES] [-R RECORDS_PER_SECOND] [-a] [-g SECONDS] [-x] [-r] [-w none|all]
  *
+ * -n 0: there is nothing in the stream, ever.
+ * -h: so many changes of one further item lie between the others of the first shard.
+ * -R: records come to each shard at this rate; the second line tells how long they took to be durable.
+ * -a: pages are made as they are asked for, so that many records take no memory here.
+ * -g: event times lie so far apart.
+ * -x: the PUT of an item is never answered.
  * -r: for those who read: the bucket has the backup of all records already, and the stream has none.
  * -w: for those who read the whole table: it has all records, its stream none, and the bucket lists none or all of them.
  *
@@ -33,6 +39,7 @@
 #include "sink.h"
 
 #define IN_BYTES 65536
+#define OUT_BYTES_MAX ((size_t)64 << 20) /* a page that is made when asked for */
 #define EVENTS 64
 
 struct conn {
@@ -150,12 +157,33 @@ static bool send_answer(struct conn *c)
 	return true;
 }
 
+static int by_size(const void *a, const void *b)
+{
+	float x = *(const float *)a, y = *(const float *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Sorts them. */
+static void report_times(const char *name, float *ms, size_t n)
+{
+	qsort(ms, n, sizeof(*ms), by_size);
+	printf(",\"%s\":{\"p50\":%.3f,\"p99\":%.3f,\"p999\":%.3f}", name, (double)ms[n / 2],
+	       (double)ms[n - 1 - (n - 1) / 100], (double)ms[n - 1 - (n - 1) / 1000]);
+}
+
 static void report(void)
 {
-	printf("{\"records\":%zu,\"seconds\":%.6f,\"repeated\":%zu,\"reads\":%zu,\"connections\":%zu,\"sink_cpu_s\":%."
-	       "3f}\n",
-	       sink.distinct, (double)(sink.last_ns - sink.first_ns) / 1e9, sink.repeated, sink.reads, connections,
-	       sink.cpu_s);
+	printf("{\"records\":%zu,\"seconds\":%.6f,\"items_seconds\":%.6f,\"repeated\":%zu,\"reads\":%zu,"
+	       "\"connections\":"
+	       "%zu,\"sink_cpu_s\":%.3f",
+	       sink.distinct, (double)(sink.last_ns - sink.first_ns) / 1e9,
+	       (double)(sink.items_ns - sink.first_ns) / 1e9, sink.repeated, sink.reads, connections, sink.cpu_s);
+	if (sink.durable_ms) {
+		report_times("durable_ms", sink.durable_ms, sink.records);
+		report_times("in_stream_ms", sink.in_stream_ms, sink.records);
+	}
+	printf("}\n");
 	fflush(stdout);
 }
 
@@ -196,7 +224,7 @@ static int take_request(struct conn *c)
 		report();
 	c->page = a.page;
 	c->skip = body - here;
-	c->owed = true;
+	c->owed = c->out.len > 0;
 	c->in_len -= header + here;
 	memmove(c->in, c->in + header + here, c->in_len);
 	return 1;
@@ -251,7 +279,7 @@ static void accept_all(int listener, SSL_CTX *tls)
 			errx(EX_OSERR, "no memory for a connection");
 		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 		c->fd = fd;
-		buf_init(&c->out, (size_t)1 << 20);
+		buf_init(&c->out, OUT_BYTES_MAX);
 		if (tls) {
 			c->ssl = SSL_new(tls);
 			SSL_set_fd(c->ssl, fd);
@@ -336,13 +364,11 @@ static SSL_CTX *tls_context(const char *pem)
 	return tls;
 }
 
-int main(int argc, char **argv)
+static void arguments(int argc, char **argv, SSL_CTX **tls)
 {
-	struct epoll_event ev = {.events = EPOLLIN};
-	SSL_CTX *tls = NULL;
-	int opt, listener;
+	int opt;
 
-	while ((opt = getopt(argc, argv, "n:s:p:b:l:t:rw:")) != -1) {
+	while ((opt = getopt(argc, argv, "n:s:p:b:l:t:h:R:ag:xrw:")) != -1) {
 		switch (opt) {
 		case 'n':
 			sink.records = strtoul(optarg, NULL, 10);
@@ -360,7 +386,22 @@ int main(int argc, char **argv)
 			latency_ns = (int64_t)(strtod(optarg, NULL) * 1e6);
 			break;
 		case 't':
-			tls = tls_context(optarg);
+			*tls = tls_context(optarg);
+			break;
+		case 'h':
+			sink.hot = strtoul(optarg, NULL, 10);
+			break;
+		case 'R':
+			sink.per_s = strtod(optarg, NULL);
+			break;
+		case 'a':
+			sink.when_asked = true;
+			break;
+		case 'g':
+			sink.event_gap_s = strtod(optarg, NULL);
+			break;
+		case 'x':
+			sink.stalled = true;
 			break;
 		case 'r':
 			sink.stored = true;
@@ -371,10 +412,19 @@ int main(int argc, char **argv)
 			break;
 		default:
 			errx(EX_USAGE,
-			     "usage: bench_sink [-n records] [-s shards] [-p page] [-b bytes] [-l ms] [-t pem] [-r] "
-			     "[-w none|all]");
+			     "usage: bench_sink [-n records] [-s shards] [-p page] [-b bytes] [-l ms] [-t pem] "
+			     "[-h changes] [-R rate] [-a] [-g seconds] [-x] [-r] [-w none|all]");
 		}
 	}
+}
+
+int main(int argc, char **argv)
+{
+	struct epoll_event ev = {.events = EPOLLIN};
+	SSL_CTX *tls = NULL;
+	int listener;
+
+	arguments(argc, argv, &tls);
 	signal(SIGPIPE, SIG_IGN);
 	sink_init(&sink);
 	epoll_fd = epoll_create1(EPOLL_CLOEXEC);

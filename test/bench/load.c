@@ -14,9 +14,9 @@ static void kept(int rc)
 		errx(EX_OSERR, "no memory for the records to measure with");
 }
 
-void load_seq(char out[32], size_t number)
+void load_seq(char out[32], size_t position)
 {
-	snprintf(out, 32, "1000000000%015zu", number);
+	snprintf(out, 32, "1000000000%015zu", position);
 }
 
 void load_shard(char out[64], size_t shard)
@@ -75,17 +75,17 @@ void load_image(struct buf *out, size_t number, size_t bytes)
 	kept(buf_append_str(out, "\"}}"));
 }
 
-void load_record(struct buf *out, size_t number, size_t bytes, long event_s)
+void load_record(struct buf *out, size_t number, size_t position, size_t bytes, long event_s)
 {
 	char seq[32];
 
-	load_seq(seq, number);
+	load_seq(seq, position);
 	kept(buf_printf(out,
 			"{\"eventID\":\"%032zx\",\"eventName\":\"INSERT\",\"eventVersion\":\"1.1\","
 			"\"eventSource\":\"aws:dynamodb\",\"awsRegion\":\"" LOAD_REGION "\",\"dynamodb\":{"
 			"\"ApproximateCreationDateTime\":%ld,\"Keys\":{\"id\":{\"S\":\"" LOAD_KEY_FORMAT
 			"\"}},\"NewImage\":",
-			number, event_s, number));
+			position, event_s, number));
 	load_image(out, number, bytes);
 	kept(buf_printf(out, ",\"SequenceNumber\":\"%s\",\"SizeBytes\":%zu,\"StreamViewType\":\"NEW_AND_OLD_IMAGES\"}}",
 			seq, bytes));

@@ -28,11 +28,11 @@
  * as prose does. Ends the program when memory is short, as all functions here do. */
 void load_image(struct buf *out, size_t number, size_t bytes);
 
-/* Appends one INSERT record, event time `event_s`. Sequence numbers grow with `number`. */
-void load_record(struct buf *out, size_t number, size_t bytes, long event_s);
+/* Appends one INSERT record of item `number`, event time `event_s`; its sequence number is that of `position`. */
+void load_record(struct buf *out, size_t number, size_t position, size_t bytes, long event_s);
 
-/* The sequence number and the shard of an item. */
-void load_seq(char out[32], size_t number);
+/* The sequence number of a position in the stream, and the name of a shard. */
+void load_seq(char out[32], size_t position);
 void load_shard(char out[64], size_t shard);
 
 #endif

@@ -11,8 +11,7 @@
 
 #include "load.h"
 
-#define PAGE_BYTES_MAX ((size_t)1 << 30)
-#define EVENT_S 1767225600L /* 2026-01-01 */
+#define ANSWER_MAX ((size_t)1 << 20)
 
 static void kept(int rc)
 {
@@ -28,62 +27,47 @@ static int64_t now_ns(clockid_t clock)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-/* Pages of a shard; its iterators are "SHARD:PAGE". */
-static void make_page(const struct sink *s, size_t shard, size_t page)
+static void make_source(struct sink *s)
 {
-	struct sink_page *p = &s->pages[shard * s->pages_per_shard + page];
-	size_t first = (shard * s->pages_per_shard + page) * s->page_records;
-	size_t end = first + s->page_records;
+	const struct source_options o = {
+		.records = s->stored || s->scanned ? 0 : s->records,
+		.shards = s->stored || s->scanned ? 1 : s->shards,
+		.page_records = s->page_records,
+		.item_bytes = s->item_bytes,
+		.hot = s->hot,
+		.per_s = s->per_s,
+		.when_asked = s->when_asked || s->hot > 0 || s->per_s > 0,
+		.keep_times = s->per_s > 0,
+		.event_gap_s = s->event_gap_s,
+	};
 
-	buf_init(&p->body, PAGE_BYTES_MAX);
-	kept(buf_append_str(&p->body, "{\"Records\":["));
-	for (size_t i = first; i < end && i < s->records; i++) {
-		if (i > first)
-			kept(buf_append_char(&p->body, ','));
-		load_record(&p->body, i, s->item_bytes, EVENT_S);
+	s->source = source_new(&o);
+	s->seen = calloc(s->records + 1, 1);
+	if (s->per_s > 0) {
+		s->durable_ms = calloc(s->records, sizeof(*s->durable_ms));
+		s->in_stream_ms = calloc(s->records, sizeof(*s->in_stream_ms));
 	}
-	kept(buf_printf(&p->body, "],\"NextShardIterator\":\"%zu:%zu\"}", shard, page + 1));
-	p->crc = crc32_z(0, (const unsigned char *)p->body.data, p->body.len);
+	if (!s->seen || (s->per_s > 0 && (!s->durable_ms || !s->in_stream_ms)))
+		errx(EX_OSERR, "no memory for the items");
 }
 
 void sink_init(struct sink *s)
 {
-	size_t pages;
-
-	if (s->records == 0 || s->shards == 0 || s->page_records == 0 || s->records > 100000000)
-		errx(EX_USAGE, "records, shards and page must be positive");
 	if (s->stored)
 		s->backup = backup_new(s->records, s->item_bytes);
-	if (s->scanned) {
+	if (s->scanned)
 		s->whole = whole_new(s->records, s->item_bytes, s->listed);
-		s->seen = calloc(s->records, 1);
-		if (!s->seen)
-			errx(EX_OSERR, "no memory for the items");
-	}
-	if (s->stored || s->scanned) {
-		s->shards = s->scanned;
-		return;
-	}
-	pages = (s->records + s->page_records - 1) / s->page_records;
-	s->pages_per_shard = (pages + s->shards - 1) / s->shards;
-	s->pages = calloc(s->shards * s->pages_per_shard, sizeof(*s->pages));
-	s->seen = calloc(s->records, 1);
-	if (!s->pages || !s->seen)
-		errx(EX_OSERR, "no memory for the pages");
-	for (size_t shard = 0; shard < s->shards; shard++) {
-		for (size_t page = 0; page < s->pages_per_shard; page++)
-			make_page(s, shard, page);
-	}
+	make_source(s);
 }
 
 void sink_fini(struct sink *s)
 {
-	for (size_t i = 0; i < s->shards * s->pages_per_shard; i++)
-		buf_fini(&s->pages[i].body);
 	backup_free(s->backup);
 	whole_free(s->whole);
-	free(s->pages);
+	source_free(s->source);
 	free(s->seen);
+	free(s->durable_ms);
+	free(s->in_stream_ms);
 }
 
 /* Header and body of an answer; the header's own lines are in `lines`. */
@@ -124,63 +108,44 @@ static void began(struct sink *s)
 
 static void get_records(struct sink *s, struct span body, struct sink_answer *a)
 {
-	static const char name[] = "\"ShardIterator\":\"";
-	const char *at = memmem(body.ptr, body.len, name, sizeof(name) - 1);
-	size_t shard = 0, page = 0;
+	struct span page;
+	unsigned long crc;
+	bool lives;
 	char lines[160];
 
-	if (!at || sscanf(at + sizeof(name) - 1, "%zu:%zu", &shard, &page) != 2 || shard >= s->shards) {
+	if (!source_page(s->source, body, now_ns(CLOCK_MONOTONIC), &page, &crc, &lives)) {
 		answer(a->out, "400 Bad Request", "", "{\"__type\":\"ValidationException\"}", 32);
 		return;
 	}
-	if (page >= s->pages_per_shard) {
-		answer_json(a->out, "{\"Records\":[],\"NextShardIterator\":\"%zu:%zu\"}", shard, page);
-		return;
-	}
-	const struct sink_page *p = &s->pages[shard * s->pages_per_shard + page];
-
-	began(s);
+	if (s->records > 0 && !s->stored && !s->scanned)
+		began(s);
 	s->reads++;
-	snprintf(lines, sizeof(lines), "Content-Type: application/x-amz-json-1.0\r\nx-amz-crc32: %lu\r\n", p->crc);
-	answer(a->out, "200 OK", lines, NULL, p->body.len);
-	a->page = (struct span){p->body.data, p->body.len};
+	snprintf(lines, sizeof(lines), "Content-Type: application/x-amz-json-1.0\r\nx-amz-crc32: %lu\r\n", crc);
+	answer(a->out, "200 OK", lines, lives ? NULL : page.ptr, page.len);
+	if (lives)
+		a->page = page;
 }
 
 static void get_iterator(const struct sink *s, struct span body, struct buf *out)
 {
-	static const char name[] = "\"ShardId\":\"";
-	const char *at = memmem(body.ptr, body.len, name, sizeof(name) - 1);
-	char id[64];
+	struct buf text;
 
-	for (size_t shard = 0; at && shard < s->shards; shard++) {
-		load_shard(id, shard);
-		if (strncmp(at + sizeof(name) - 1, id, strlen(id)) == 0) {
-			answer_json(out, "{\"ShardIterator\":\"%zu:0\"}", shard);
-			return;
-		}
-	}
-	answer(out, "400 Bad Request", "", "{\"__type\":\"ResourceNotFoundException\"}", 38);
+	buf_init(&text, ANSWER_MAX);
+	if (source_iterator(s->source, body, &text))
+		answer_json(out, "%s", buf_str(&text));
+	else
+		answer(out, "400 Bad Request", "", "{\"__type\":\"ResourceNotFoundException\"}", 38);
+	buf_fini(&text);
 }
 
-static void describe_stream(const struct sink *s, struct buf *out)
+static void describe_stream(const struct sink *s, struct span body, struct buf *out)
 {
-	struct buf shards;
-	char id[64];
+	struct buf text;
 
-	buf_init(&shards, PAGE_BYTES_MAX);
-	for (size_t i = 0; i < s->shards; i++) {
-		load_shard(id, i);
-		kept(buf_printf(&shards,
-				"%s{\"ShardId\":\"%s\",\"SequenceNumberRange\":{\"StartingSequenceNumber\":\"1\"}}",
-				i > 0 ? "," : "", id));
-	}
-	answer_json(
-		out,
-		"{\"StreamDescription\":{\"StreamArn\":\"" LOAD_STREAM_ARN "\",\"StreamLabel\":\"" LOAD_LABEL
-		"\",\"StreamStatus\":\"ENABLED\",\"StreamViewType\":\"NEW_AND_OLD_IMAGES\",\"TableName\":\"" LOAD_TABLE
-		"\",\"Shards\":[%s]}}",
-		buf_str(&shards));
-	buf_fini(&shards);
+	buf_init(&text, ANSWER_MAX);
+	source_describe(s->source, body, &text);
+	answer_json(out, "%s", buf_str(&text));
+	buf_fini(&text);
 }
 
 /* The rest of DynamoDB, asked for at the start. */
@@ -229,9 +194,18 @@ static void answer_dynamodb(struct sink *s, struct span target, struct span body
 	else if (span_eq_str(name, "GetShardIterator"))
 		get_iterator(s, body, a->out);
 	else if (span_eq_str(name, "DescribeStream"))
-		describe_stream(s, a->out);
+		describe_stream(s, body, a->out);
 	else
 		describe(name, a->out);
+}
+
+static void note_latency(struct sink *s, size_t number, int64_t now)
+{
+	int64_t came_ns, handed_ns;
+
+	source_times(s->source, number, &came_ns, &handed_ns);
+	s->durable_ms[number] = (float)((double)(now - handed_ns) / 1e6);
+	s->in_stream_ms[number] = (float)((double)(now - came_ns) / 1e6);
 }
 
 /* Ticks the item off. True for the last one that was missing. */
@@ -240,21 +214,29 @@ static bool stored(struct sink *s, struct span path)
 	static const char prefix[] = "/" LOAD_BUCKET "/" LOAD_TABLE "/item-";
 	size_t number = 0;
 
-	if (path.len != sizeof(prefix) - 1 + 12 || memcmp(path.ptr, prefix, sizeof(prefix) - 1) != 0)
+	if (path.len != sizeof(prefix) - 1 + LOAD_DIGITS || memcmp(path.ptr, prefix, sizeof(prefix) - 1) != 0)
 		return false;
 	for (size_t i = sizeof(prefix) - 1; i < path.len; i++)
 		number = number * 10 + (size_t)(path.ptr[i] - '0');
-	if (number >= s->records || !s->seen)
+	if (number > s->records)
 		return false;
 	began(s);
-	if (s->seen[number]) {
+	if (number == s->records ? s->hot_puts >= s->hot : s->seen[number] != 0) {
 		s->repeated++;
 		return false;
 	}
-	s->seen[number] = 1;
-	if (++s->distinct < s->records)
-		return false;
 	s->last_ns = now_ns(CLOCK_MONOTONIC);
+	if (number == s->records) {
+		s->hot_puts++;
+	} else {
+		s->seen[number] = 1;
+		s->distinct++;
+		s->items_ns = s->last_ns;
+		if (s->durable_ms)
+			note_latency(s, number, s->last_ns);
+	}
+	if (s->distinct < s->records || s->hot_puts < s->hot)
+		return false;
 	s->cpu_s += (double)now_ns(CLOCK_PROCESS_CPUTIME_ID) / 1e9;
 	return true;
 }
@@ -302,9 +284,13 @@ static bool answer_s3(struct sink *s, const struct sink_request *r, struct buf *
 	static const char list[] = "<ListVersionsResult><IsTruncated>false</IsTruncated></ListVersionsResult>";
 
 	if (span_eq_str(r->path, "/figures")) {
-		answer_json(out, "{\"s3\":%zu,\"dynamodb\":%zu,\"streams\":%zu}", s->s3, s->dynamodb, s->streams);
+		answer_json(out,
+			    "{\"s3\":%zu,\"dynamodb\":%zu,\"streams\":%zu,\"reads\":%zu,\"items\":%zu,\"hot\":%zu}",
+			    s->s3, s->dynamodb, s->streams, s->reads, s->distinct, s->hot_puts);
 		return false;
 	}
+	size_t before = s->distinct + s->hot_puts;
+
 	s->s3++;
 	if (s->whole && span_eq_str(r->method, "GET") && whole_list(s->whole, r->path, out))
 		return false;
@@ -316,8 +302,11 @@ static bool answer_s3(struct sink *s, const struct sink_request *r, struct buf *
 		return false;
 	}
 	if (span_eq_str(r->method, "PUT")) {
-		answer_put(out);
-		return stored(s, r->path);
+		bool last = stored(s, r->path);
+
+		if (!s->stalled || s->distinct + s->hot_puts == before)
+			answer_put(out);
+		return last;
 	}
 	if (span_eq_str(r->method, "DELETE"))
 		answer(out, "204 No Content", "x-amz-delete-marker: true\r\nx-amz-version-id: 3sL4\r\n", NULL, 0);

@@ -1,8 +1,7 @@
 /*
  * sink: what the servers of a measurement answer: just enough of DynamoDB, DynamoDB Streams and S3 for one table and
- * one bucket. Everything is prepared before the first request. The records are in shards of equal length; each
- * GetRecords gives one page. Or they are the items of the table, which a Scan gives, and the stream has one shard with
- * nothing in it.
+ * one bucket. The records are in the shards of a stream (source.h), or they are the items of the table, which a Scan
+ * gives, and the stream has one shard with nothing in it.
  */
 #ifndef DDB_BENCH_SINK_H
 #define DDB_BENCH_SINK_H
@@ -14,28 +13,33 @@
 #include "backup.h"
 #include "base/buf.h"
 #include "base/span.h"
+#include "source.h"
 #include "whole.h"
 
-struct sink_page {
-	struct buf body;
-	unsigned long crc;
-};
-
 struct sink {
+	/* Set by the caller. */
 	size_t records, shards, page_records, item_bytes;
-	bool stored;  /* the bucket has the backup of all records; there is nothing in the stream */
-	bool scanned; /* the table has all records */
-	bool listed;  /* with `scanned`: the bucket has them, too */
+	size_t hot;	    /* further changes of one item; see source.h for this and the next three */
+	double per_s;	    /* records a second and shard */
+	bool when_asked;    /* pages are made as they are asked for */
+	double event_gap_s; /* between the event times of a shard */
+	bool stored;	    /* the bucket has the backup of all records; there is nothing in the stream */
+	bool scanned;	    /* the table has all records */
+	bool listed;	    /* with `scanned`: the bucket has them, too */
+	bool stalled;	    /* the PUT of an item is never answered */
 	struct backup *backup;
 	struct whole *whole;
-	size_t pages_per_shard;
-	struct sink_page *pages; /* shard after shard */
-	uint8_t *seen;		 /* by item number */
+	struct source *source;
+	uint8_t *seen;	     /* by item number */
+	float *durable_ms;   /* with per_s, by item number: from the page that had it to its PUT ... */
+	float *in_stream_ms; /* ... and from when it came into the stream */
 	/* figures */
 	size_t distinct, repeated, reads;
+	size_t hot_puts;
 	size_t s3, dynamodb, streams; /* requests that came */
-	int64_t first_ns, last_ns; /* of the first GetRecords (or PUT, when nothing was read) and the last new item */
-	double cpu_s;		   /* of this process between the two */
+	int64_t first_ns;	      /* the first GetRecords (or PUT, when nothing was read) */
+	int64_t items_ns, last_ns;    /* the last new item; the last new item or change of the hot one */
+	double cpu_s;		      /* of this process between first_ns and last_ns */
 };
 
 struct sink_request {
@@ -44,7 +48,7 @@ struct sink_request {
 };
 
 struct sink_answer {
-	struct buf *out;  /* header, and a short body */
+	struct buf *out;  /* header, and a short body; empty: there is no answer */
 	struct span page; /* to be sent after it; len 0: nothing */
 };
 
