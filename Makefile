@@ -16,7 +16,7 @@ BUILD    ?= build
 SANITIZE ?=
 
 PKG_CONFIG ?= pkg-config
-PACKAGES   := libuv libcurl libcrypto jansson expat inih libmicrohttpd zlib libsystemd
+PACKAGES   := libuv libcurl libcrypto jansson expat inih libmicrohttpd zlib libisal libsystemd
 # Of the targets below, these need neither a compiler nor the libraries.
 WITHOUT_LIBRARIES := deps deps-build help clean dist uninstall
 

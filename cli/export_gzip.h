@@ -2,12 +2,10 @@
 #ifndef DDB_CLI_EXPORT_GZIP_H
 #define DDB_CLI_EXPORT_GZIP_H
 
+#include <isa-l/igzip_lib.h>
 #include <openssl/evp.h>
 #include <stdbool.h>
 #include <stdint.h>
-/* Input is const. */
-#define ZLIB_CONST
-#include <zlib.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -15,8 +13,8 @@
 #include "codec/digest.h"
 
 struct export_gzip {
-	z_stream z;
-	EVP_MD_CTX *ctx;	      /* NULL: not begun */
+	struct isal_zstream *z;	      /* NULL: not begun */
+	EVP_MD_CTX *ctx;	      /* with it */
 	uint64_t bytes;		      /* of the file so far */
 	uint8_t md5[DIGEST_MD5_SIZE]; /* once it is ended */
 };

@@ -27,6 +27,7 @@ build pkg expat libexpat1-dev
 build pkg inih libinih-dev
 build pkg libmicrohttpd libmicrohttpd-dev
 build pkg zlib zlib1g-dev
+build pkg libisal libisal-dev
 build pkg libsystemd libsystemd-dev
 build file /etc/ssl/certs/ca-certificates.crt ca-certificates
 demo cmd java default-jre-headless

@@ -18,7 +18,7 @@ mapfile -t scripts < <(grep -rlE '^#!/(usr/)?bin/(env )?(ba|da)?sh' .ci test con
 mapfile -t pythons < <(grep -rlE '^#!/usr/bin/python3' test 2>/dev/null; find test -name '*.py')
 mapfile -t pages < <(find conf daemon cli -name '*.[158]' | sort)
 mapfile -t services < <(find systemd -name '*.service' -o -name '*.timer' | sort)
-read -r -a cflags <<<"-std=gnu17 -D_GNU_SOURCE -DDDB_VERSION=\"lint\" -Ilib $(pkg-config --cflags libuv libcurl libcrypto jansson expat inih libmicrohttpd zlib libsystemd)"
+read -r -a cflags <<<"-std=gnu17 -D_GNU_SOURCE -DDDB_VERSION=\"lint\" -Ilib $(pkg-config --cflags libuv libcurl libcrypto jansson expat inih libmicrohttpd zlib libisal libsystemd)"
 
 need() { # PROGRAM PACKAGE
 	command -v "$1" >/dev/null && return
