@@ -3,11 +3,12 @@
  * last item has come, the second line tells what was seen, as JSON; it goes on answering until it is ended.
  *
  * usage: bench_sink [-n RECORDS] [-s SHARDS] [-p RECORDS_PER_PAGE] [-b ITEM_BYTES] [-l LATENCY_MS] [-t KEY_AND_CERTIFICATE]
- *                   [-h CHANGES] [-R RECORDS_PER_SECOND] [-a] [-g SECONDS] [-x] [-r] [-w none|all]
+ *                   [-h CHANGES] [-e] [-R RECORDS_PER_SECOND] [-F] [-a] [-g SECONDS] [-x] [-r] [-w none|all]
  *
  * -n 0: there is nothing in the stream, ever.
  * -h: so many changes of one further item lie between the others of the first shard.
- * -R: records come to each shard at this rate; the second line tells how long they took to be durable.
+ * -e: the last item has come although changes of that one have not.
+ * -R: records come to each shard, with -F to the first, at this rate; the second line tells how long they took to be durable.
  * -a: pages are made as they are asked for, so that many records take no memory here.
  * -g: event times lie so far apart.
  * -x: the PUT of an item is never answered.
@@ -179,9 +180,9 @@ static void report(void)
 	       "%zu,\"sink_cpu_s\":%.3f",
 	       sink.distinct, (double)(sink.last_ns - sink.first_ns) / 1e9,
 	       (double)(sink.items_ns - sink.first_ns) / 1e9, sink.repeated, sink.reads, connections, sink.cpu_s);
-	if (sink.durable_ms) {
-		report_times("durable_ms", sink.durable_ms, sink.records);
-		report_times("in_stream_ms", sink.in_stream_ms, sink.records);
+	if (sink.ntimes > 0) {
+		report_times("durable_ms", sink.durable_ms, sink.ntimes);
+		report_times("in_stream_ms", sink.in_stream_ms, sink.ntimes);
 	}
 	printf("}\n");
 	fflush(stdout);
@@ -368,7 +369,7 @@ static void arguments(int argc, char **argv, SSL_CTX **tls)
 {
 	int opt;
 
-	while ((opt = getopt(argc, argv, "n:s:p:b:l:t:h:R:ag:xrw:")) != -1) {
+	while ((opt = getopt(argc, argv, "n:s:p:b:l:t:h:eR:Fag:xrw:")) != -1) {
 		switch (opt) {
 		case 'n':
 			sink.records = strtoul(optarg, NULL, 10);
@@ -391,8 +392,14 @@ static void arguments(int argc, char **argv, SSL_CTX **tls)
 		case 'h':
 			sink.hot = strtoul(optarg, NULL, 10);
 			break;
+		case 'e':
+			sink.until_items = true;
+			break;
 		case 'R':
 			sink.per_s = strtod(optarg, NULL);
+			break;
+		case 'F':
+			sink.first_only = true;
 			break;
 		case 'a':
 			sink.when_asked = true;
@@ -413,7 +420,7 @@ static void arguments(int argc, char **argv, SSL_CTX **tls)
 		default:
 			errx(EX_USAGE,
 			     "usage: bench_sink [-n records] [-s shards] [-p page] [-b bytes] [-l ms] [-t pem] "
-			     "[-h changes] [-R rate] [-a] [-g seconds] [-x] [-r] [-w none|all]");
+			     "[-h changes] [-e] [-R rate] [-F] [-a] [-g seconds] [-x] [-r] [-w none|all]");
 		}
 	}
 }

@@ -105,11 +105,18 @@ class Bench:
                                 env={**self.env, **dict(env)})
 
 
+def peak_kib(pid):
+    """Peak resident size. (What wait4 tells has a peak of this process in it, from between fork and exec.)"""
+    with open(f"/proc/{pid}/status", encoding="ascii") as f:
+        return int(next(line for line in f if line.startswith("VmHWM:")).split()[1])
+
+
 def ended(client):
-    """Ends the daemon as an operator does: (processor seconds, peak resident KiB)."""
+    """Ends the daemon as an operator does: (processor seconds, peak resident KiB until then)."""
+    rss_kib = peak_kib(client.pid)
     client.send_signal(signal.SIGTERM)
     _, status, usage = os.wait4(client.pid, 0)
     client.returncode = os.waitstatus_to_exitcode(status)
     if client.returncode != 0:
         raise SystemExit(f"bench: ddb-streamd ended with {client.returncode}")
-    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss
+    return usage.ru_utime + usage.ru_stime, rss_kib

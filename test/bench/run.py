@@ -5,7 +5,7 @@ make bench, make bench-json: what ddb-streamd and ddb-streamctl cost, beside the
 Each row that has a reference comes from pairs of runs, ours and the reference in turn, against the same sink; the
 ratio is taken pair by pair, so that what else the machine does meanwhile touches both sides alike.
 
-The rows are in throughput.py, own.py, memory.py, reading.py and whole.py; what a row is, in rows.py; the servers and the
+The rows are in throughput.py, own.py, idle.py, latency.py, catchup.py, memory.py, reading.py and whole.py; what a row is, in rows.py; the servers and the
 start of a client in machine.py.
 
 usage: test/bench/run.py [--build DIR] [--json] [--pairs N] [--list] [ROW...]
@@ -18,6 +18,9 @@ import sys
 import tempfile
 import time
 
+import catchup
+import idle
+import latency
 import machine
 import memory
 import own
@@ -34,6 +37,9 @@ def all_groups():
     return {
         **throughput.groups(),
         **own.groups(),
+        **idle.groups(),
+        **latency.groups(),
+        **catchup.groups(),
         **memory.groups(),
         **reading.groups(lambda b: reading.Reading(b, machine.Sink, machine.pinned, READING_RECORDS)),
         **whole.groups(lambda b: whole.Whole(b, machine.Sink, machine.pinned)),

@@ -37,7 +37,7 @@ static void make_source(struct sink *s)
 		.hot = s->hot,
 		.per_s = s->per_s,
 		.when_asked = s->when_asked || s->hot > 0 || s->per_s > 0,
-		.keep_times = s->per_s > 0,
+		.first_only = s->first_only,
 		.event_gap_s = s->event_gap_s,
 	};
 
@@ -199,13 +199,14 @@ static void answer_dynamodb(struct sink *s, struct span target, struct span body
 		describe(name, a->out);
 }
 
-static void note_latency(struct sink *s, size_t number, int64_t now)
+static void note_times(struct sink *s, size_t number)
 {
 	int64_t came_ns, handed_ns;
 
-	source_times(s->source, number, &came_ns, &handed_ns);
-	s->durable_ms[number] = (float)((double)(now - handed_ns) / 1e6);
-	s->in_stream_ms[number] = (float)((double)(now - came_ns) / 1e6);
+	if (!source_times(s->source, number, &came_ns, &handed_ns))
+		return;
+	s->durable_ms[s->ntimes] = (float)((double)(s->last_ns - handed_ns) / 1e6);
+	s->in_stream_ms[s->ntimes++] = (float)((double)(s->last_ns - came_ns) / 1e6);
 }
 
 /* Ticks the item off. True for the last one that was missing. */
@@ -232,11 +233,11 @@ static bool stored(struct sink *s, struct span path)
 		s->seen[number] = 1;
 		s->distinct++;
 		s->items_ns = s->last_ns;
-		if (s->durable_ms)
-			note_latency(s, number, s->last_ns);
+		note_times(s, number);
 	}
-	if (s->distinct < s->records || s->hot_puts < s->hot)
+	if (s->distinct < s->records || (s->hot_puts < s->hot && !s->until_items) || s->ended)
 		return false;
+	s->ended = true;
 	s->cpu_s += (double)now_ns(CLOCK_PROCESS_CPUTIME_ID) / 1e9;
 	return true;
 }

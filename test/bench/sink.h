@@ -19,23 +19,27 @@
 struct sink {
 	/* Set by the caller. */
 	size_t records, shards, page_records, item_bytes;
-	size_t hot;	    /* further changes of one item; see source.h for this and the next three */
-	double per_s;	    /* records a second and shard */
+	size_t hot;	    /* further changes of one item; see source.h for this and the next four */
+	double per_s;	    /* records a second and shard ... */
+	bool first_only;    /* ... for the first one */
 	bool when_asked;    /* pages are made as they are asked for */
 	double event_gap_s; /* between the event times of a shard */
 	bool stored;	    /* the bucket has the backup of all records; there is nothing in the stream */
 	bool scanned;	    /* the table has all records */
 	bool listed;	    /* with `scanned`: the bucket has them, too */
+	bool until_items;   /* it is the end when the items have come, without all changes of the hot one */
 	bool stalled;	    /* the PUT of an item is never answered */
 	struct backup *backup;
 	struct whole *whole;
 	struct source *source;
 	uint8_t *seen;	     /* by item number */
-	float *durable_ms;   /* with per_s, by item number: from the page that had it to its PUT ... */
+	size_t ntimes;	     /* with per_s: */
+	float *durable_ms;   /* from the page that had a record to its PUT ... */
 	float *in_stream_ms; /* ... and from when it came into the stream */
 	/* figures */
 	size_t distinct, repeated, reads;
 	size_t hot_puts;
+	bool ended;
 	size_t s3, dynamodb, streams; /* requests that came */
 	int64_t first_ns;	      /* the first GetRecords (or PUT, when nothing was read) */
 	int64_t items_ns, last_ns;    /* the last new item; the last new item or change of the hot one */

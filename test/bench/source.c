@@ -12,6 +12,7 @@
 #define PAGE_BYTES_MAX ((size_t)1 << 30)
 #define DESCRIBE_SHARDS 100
 #define EVENT_S 1767225600L /* 2026-01-01 */
+#define WARM_NS ((int64_t)1000000000)
 #define SHARD_SEQS ((size_t)1000000000)
 
 struct source_page {
@@ -97,7 +98,7 @@ struct source *source_new(const struct source_options *o)
 	pages = (o->records + o->page_records - 1) / o->page_records;
 	s->per_shard = (pages + o->shards - 1) / o->shards * o->page_records;
 	buf_init(&s->made, PAGE_BYTES_MAX);
-	if (o->keep_times) {
+	if (o->per_s > 0) {
 		s->came_ns = calloc(o->records + 1, sizeof(*s->came_ns));
 		s->handed_ns = calloc(o->records + 1, sizeof(*s->handed_ns));
 		if (!s->came_ns || !s->handed_ns)
@@ -121,13 +122,18 @@ void source_free(struct source *s)
 	free(s);
 }
 
+static bool has_rate(const struct source *s, size_t shard)
+{
+	return s->o.per_s > 0 && (shard == 0 || !s->o.first_only);
+}
+
 /* How many records of a shard are there by now. */
 static size_t come_by(const struct source *s, size_t shard, int64_t now_ns)
 {
 	size_t all = cold_in(s, shard) + hot_in(s, shard);
 	double come = (double)(now_ns - s->began_ns) / 1e9 * s->o.per_s;
 
-	return s->o.per_s == 0 || come > (double)all ? all : (size_t)come;
+	return !has_rate(s, shard) || come > (double)all ? all : (size_t)come;
 }
 
 static void note_times(struct source *s, size_t shard, size_t position, size_t end, int64_t now_ns)
@@ -135,7 +141,7 @@ static void note_times(struct source *s, size_t shard, size_t position, size_t e
 	for (size_t i = position; i < end; i++) {
 		size_t item = item_at(s, shard, i);
 
-		s->came_ns[item] = s->began_ns + (s->o.per_s > 0 ? (int64_t)((double)i / s->o.per_s * 1e9) : 0);
+		s->came_ns[item] = s->began_ns + (int64_t)((double)i / s->o.per_s * 1e9);
 		s->handed_ns[item] = now_ns;
 	}
 }
@@ -155,7 +161,7 @@ bool source_page(struct source *s, struct span question, int64_t now_ns, struct 
 	end = position + s->o.page_records < all ? position + s->o.page_records : all;
 	if (end < position)
 		end = position;
-	if (s->came_ns)
+	if (has_rate(s, shard))
 		note_times(s, shard, position, end, now_ns);
 	*lives = s->pages && position < end;
 	if (*lives) {
@@ -218,8 +224,11 @@ void source_describe(const struct source *s, struct span question, struct buf *o
 	kept(buf_append_str(out, "}}"));
 }
 
-void source_times(const struct source *s, size_t number, int64_t *came_ns, int64_t *handed_ns)
+bool source_times(const struct source *s, size_t number, int64_t *came_ns, int64_t *handed_ns)
 {
+	if (s->o.per_s == 0 || s->handed_ns[number] == 0 || s->came_ns[number] < s->began_ns + WARM_NS)
+		return false;
 	*came_ns = s->came_ns[number];
 	*handed_ns = s->handed_ns[number];
+	return true;
 }

@@ -19,9 +19,9 @@ struct source_options {
 	size_t records; /* but the hot item's; 0: there is nothing in the stream, ever */
 	size_t shards, page_records, item_bytes;
 	size_t hot;	    /* changes of the hot item */
-	double per_s;	    /* not 0: so many records a second come to each shard, from the first question on */
+	double per_s;	    /* not 0: so many records a second come to a shard, from the first question on ... */
+	bool first_only;    /* ... to the first one; the others have theirs from the beginning */
 	bool when_asked;    /* pages are made as they are asked for: hot and per_s need that */
-	bool keep_times;    /* source_times may be asked */
 	double event_gap_s; /* event times of a shard's records lie so far apart */
 };
 
@@ -40,7 +40,8 @@ bool source_iterator(const struct source *s, struct span question, struct buf *o
 /* Appends the answer to DescribeStream, of a hundred shards at most. */
 void source_describe(const struct source *s, struct span question, struct buf *out);
 
-/* When item `number` came into the stream, and when it was handed out in a page. */
-void source_times(const struct source *s, size_t number, int64_t *came_ns, int64_t *handed_ns);
+/* When item `number` came into the stream, and when it was handed out in a page. False when that is not kept of its shard, and for
+ * what came in the first second, when connections are made. */
+bool source_times(const struct source *s, size_t number, int64_t *came_ns, int64_t *handed_ns);
 
 #endif

@@ -32,16 +32,21 @@ class Load:
     records: int = 48000
     mode: str = "inline"  # of the reference
     memory: str = "64MiB"
+    hot: int = 0  # changes of one further item
+    until_items: bool = False  # and not until its changes, too, are written
+    when_asked: bool = False  # pages are made as they are asked for
 
     def sink(self, bench):
         page = max(1, min(PAGE_RECORDS, PAGE_BYTES // self.item_bytes))
         return machine.Sink(bench, "-n", self.records, "-s", self.shards, "-p", page, "-b", self.item_bytes, "-l",
-                            self.latency_ms, tls=self.tls)
+                            self.latency_ms, "-h", self.hot, *["-a"] * self.when_asked,
+                            *["-e"] * self.until_items, tls=self.tls)
 
 
 def ours(bench, load, env=()):
     """One run of the daemon: (what the sink saw, processor seconds, peak resident KiB)."""
-    with load.sink(bench) as sink, bench.daemon(sink.url, load.workers, load.memory, env) as client:
+    more = "listen = off\nstop_timeout = 1s\n"  # with until_items there is more to be written than anybody waits for
+    with load.sink(bench) as sink, bench.daemon(sink.url, load.workers, load.memory, env, more) as client:
         try:
             seen = sink.result(client)
             cpu_s, rss_kib = machine.ended(client)
@@ -79,12 +84,6 @@ def stream(bench, name, load):
         yield rows.paired(name + "-ceiling", "records/s", [(n / a[0]["seconds"], ceiling) for a, _ in pairs])
 
 
-def one_shard(bench, name, load):
-    """A shard may be read five times a second: that is the reference, not the wire."""
-    runs = [ours(bench, load)[0] for _ in range(bench.pairs)]
-    yield rows.paired(name, "records/s", [(load.records / r["seconds"], 5 * PAGE_RECORDS) for r in runs])
-
-
 LOADS = {
     "stream-1KB-tls-64w": Load(),
     "stream-1KB-64w": Load(tls=False),
@@ -99,7 +98,7 @@ LOADS = {
     "stream-1KB-tls-1w": Load(workers=1, records=12000),
     "stream-1KB-tls-8w": Load(workers=8, records=24000),
     "stream-1KB-tls-512w": Load(workers=512),
-    # shards
+    # shards; of one alone see catchup.py
     "stream-1KB-tls-64w-8s": Load(shards=8),
     # latency of the servers
     "stream-1KB-10ms-64w": Load(tls=False, latency_ms=10, records=24000),
@@ -109,6 +108,4 @@ LOADS = {
 
 
 def groups():
-    result = {name: lambda b, n=name, l=load: stream(b, n, l) for name, load in LOADS.items()}
-    result["stream-1KB-tls-64w-1s"] = lambda b: one_shard(b, "stream-1KB-tls-64w-1s", Load(shards=1, records=12000))
-    return result
+    return {name: lambda b, n=name, l=load: stream(b, n, l) for name, load in LOADS.items()}
