@@ -3,6 +3,7 @@
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/log.h"
+#include "baseline.h"
 #include "daemon.h"
 #include "table.h"
 
@@ -44,9 +45,32 @@ void shard_rest(struct shard *s, int64_t delay_ms)
 		uv_timer_start(&s->timer, on_timer, delay_ms > 0 ? (uint64_t)delay_ms : 0, 0);
 }
 
+/* A baseline holds in memory what it found until the stream has passed it: the sooner that is seen, the faster it is. */
+#define BASELINE_POLL_MS 1000
+
+static int64_t slowest_ms(const struct table *t)
+{
+	const struct position_baseline *baseline = baseline_position(t->baseline);
+	int64_t ms = t->daemon->conf->poll_interval_ms;
+	bool waits = baseline != NULL && position_baseline_runs(baseline);
+	return waits && ms > BASELINE_POLL_MS ? BASELINE_POLL_MS : ms;
+}
+
+/*
+ * From asking to asking again. Shards that were found together part while their pace slows down. At the slowest it is kept to the
+ * millisecond: any more would be added to the latency, any less to the bill.
+ */
+static int64_t pace_ms(const struct shard *s, size_t records, int64_t most_ms)
+{
+	int64_t ms = s->rest_ms;
+	if (records == 0)
+		ms += (int64_t)backoff_random((uint64_t)(s->tip ? ms : ms / 4) + 1);
+	return ms < most_ms ? ms : most_ms;
+}
+
 void shard_rest_after_page(struct shard *s, size_t records, size_t bytes)
 {
-	const struct config *conf = s->stream->table->daemon->conf;
+	int64_t most_ms = slowest_ms(s->stream->table);
 	int64_t silence_ms = s->read_began_ms == CLOCK_UNKNOWN ? 0 : s->asked_ms - s->read_began_ms;
 	bool full = records >= FULL_RECORDS || bytes >= FULL_BYTES || (s->limit > 0 && records >= s->limit);
 	s->failures = s->missing = 0;
@@ -69,11 +93,9 @@ void shard_rest_after_page(struct shard *s, size_t records, size_t bytes)
 		if (s->tip && s->asked_ms - SETTLE_MS > s->complete_ms)
 			s->complete_ms = s->asked_ms - SETTLE_MS;
 	}
-	if (s->rest_ms > conf->poll_interval_ms)
-		s->rest_ms = conf->poll_interval_ms;
-	int64_t took_ms = clock_mono_ms() - s->asked_mono_ms;
-	int64_t jitter_ms = records > 0 ? 0 : (int64_t)backoff_random((uint64_t)s->rest_ms / 4 + 1);
-	shard_rest(s, s->rest_ms + jitter_ms - took_ms);
+	if (s->rest_ms > most_ms)
+		s->rest_ms = most_ms;
+	shard_rest(s, pace_ms(s, records, most_ms) - (clock_mono_ms() - s->asked_mono_ms));
 }
 
 /* An answer that did not fit: ask for more memory first, then for fewer records. False: neither can be had. */

@@ -238,7 +238,7 @@ static struct config *new_with_defaults(const char *path)
 		.watermark_interval_ms = 60000,
 		.discovery_interval_ms = 60000,
 		.settings_interval_ms = 600000,
-		.poll_interval_ms = 1000,
+		.poll_interval_ms = 2000,
 		.stop_timeout_ms = 30000,
 		.rpo_ms = 30 * 60000,
 	};

@@ -29,7 +29,7 @@ static void test_least_file_has_the_defaults(void **state)
 	assert_int_equal(c->watermark_interval_ms, 60000);
 	assert_int_equal(c->discovery_interval_ms, 60000);
 	assert_int_equal(c->settings_interval_ms, 600000);
-	assert_int_equal(c->poll_interval_ms, 1000);
+	assert_int_equal(c->poll_interval_ms, 2000);
 	assert_int_equal(c->stop_timeout_ms, 30000);
 	assert_int_equal(c->rpo_ms, 1800000);
 	assert_null(c->region);

@@ -507,6 +507,41 @@ static void test_the_tip_is_not_believed_at_once(void **state)
 	assert_true(shard_complete_ms(s) < 5000000);
 }
 
+/* How long the shard rests after a page that was asked for now. */
+static int64_t rest_of(struct shard *s, size_t records)
+{
+	uv_update_time(&f->d.loop);
+	s->asked_mono_ms = clock_mono_ms();
+	page(s, records);
+	return (int64_t)uv_timer_get_due_in(&s->timer);
+}
+
+/* One poll each poll_interval: no fewer, and no more. Such is the pace within a few of them; a record ends it at once. */
+static void test_the_pace_of_an_idle_shard(void **state)
+{
+	struct shard *s = reading_shard();
+	int64_t rest, least = INT64_MAX, most = 0;
+
+	(void)state;
+	f->conf.poll_interval_ms = 2000;
+	for (int i = 0; i < 10; i++) {
+		rest = rest_of(s, 0);
+		assert_in_range(rest, 240, 2000);
+		if (i >= 6)
+			assert_in_range(rest, 1990, 2000); /* the test itself takes a while */
+	}
+	assert_in_range(rest_of(s, 1), 240, 250);
+	/* Found together, read apart. */
+	for (int i = 0; i < 50; i++) {
+		rest_of(s, 1);
+		rest = rest_of(s, 0);
+		least = rest < least ? rest : least;
+		most = rest > most ? rest : most;
+	}
+	assert_in_range(least, 490, 1000);
+	assert_in_range(most, least + 100, 1000);
+}
+
 static void test_a_closed_shard_has_no_tip(void **state)
 {
 	struct shard *s = reading_shard();
@@ -580,6 +615,7 @@ int main(void)
 		TEST(test_an_answer_that_does_not_fit),
 		TEST(test_a_stopped_shard_asks_no_more),
 		TEST(test_the_tip_is_not_believed_at_once),
+		TEST(test_the_pace_of_an_idle_shard),
 		TEST(test_a_closed_shard_has_no_tip),
 		TEST(test_a_page_with_records_claims_nothing),
 		TEST(test_a_claim_is_taken_back),
