@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define BUFFER_BYTES ((size_t)256 << 10) /* instead of 4 KiB, which would be a call of the kernel for some items */
+
 /* PATH.part, or NULL and an error, as when there is PATH already. */
 static int name_part(struct sink *s, const char *path, struct err *e)
 {
@@ -25,8 +27,10 @@ static int attach(struct sink *s, const char *path, int fd, struct err *e)
 {
 	s->path = path;
 	s->file = fdopen(fd, "w");
-	if (s->file != NULL)
+	if (s->file != NULL) {
+		setvbuf(s->file, NULL, _IOFBF, BUFFER_BYTES);
 		return 0;
+	}
 	int rc = err_errno(e, errno, "%s", s->part);
 	close(fd);
 	sink_close(s, true);

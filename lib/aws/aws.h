@@ -90,6 +90,8 @@ struct aws {
 	/* There is somebody to ask: beside a DynamoDB of another maker there is nobody, unless the configuration names somebody. */
 	bool has_scaling;
 	struct sigv4_key keys[CONFIG_SERVICES];
+	int64_t stamp_s; /* the second whose date is in `stamp`, as requests carry it */
+	char stamp[17];
 	aws_observe_fn *observe; /* may be NULL */
 	void *observe_arg;
 	/*

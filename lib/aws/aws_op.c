@@ -247,6 +247,28 @@ static void sign(struct aws_op *op, const char *method, const char *origin, cons
 		built(op, sigv4_sign(&op->aws->keys[service], &r, &op->auth));
 }
 
+/* Many requests go out within one second. */
+static const char *stamp(struct aws *a, int64_t wall_ms)
+{
+	if (wall_ms / 1000 != a->stamp_s || a->stamp[0] == '\0')
+		clock_amz(a->stamp, wall_ms);
+	a->stamp_s = wall_ms / 1000;
+	return a->stamp;
+}
+
+static void hash_body(char hex[2 * DIGEST_SHA256_SIZE], struct span body)
+{
+	static const char of_nothing[] = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+	uint8_t hash[DIGEST_SHA256_SIZE];
+
+	if (body.len == 0) {
+		memcpy(hex, of_nothing, 2 * DIGEST_SHA256_SIZE);
+		return;
+	}
+	digest_sha256(hash, body.ptr, body.len);
+	encode_hex(hex, hash, sizeof(hash));
+}
+
 /* Adds what is about the moment of sending: time, credentials, the body's hash; then the signature over all. */
 static void authorize(struct aws_op *op, const char *method, struct span body)
 {
@@ -254,19 +276,18 @@ static void authorize(struct aws_op *op, const char *method, struct span body)
 	enum config_service service = aws_operation_service(op->what);
 	const char *origin = service == CONFIG_S3 ? op->bucket->origin : a->endpoint[service];
 	const struct creds_keys *keys = creds_get(a->creds, &op->err);
-	uint8_t hash[DIGEST_SHA256_SIZE];
+	const char *amz_date = stamp(a, op->start_ms);
 	char hex[2 * DIGEST_SHA256_SIZE];
-	char amz_date[17], day[9];
+	char day[9];
 
 	if (!keys) {
 		op->rc = op->err.class ? -(int)op->err.class : aws_op_fail(op, ERR_AUTH, "no AWS credentials");
 		return;
 	}
 	op->err = (struct err){0};
-	clock_amz(amz_date, op->start_ms);
-	snprintf(day, sizeof(day), "%.8s", amz_date);
-	digest_sha256(hash, body.ptr, body.len);
-	encode_hex(hex, hash, sizeof(hash));
+	memcpy(day, amz_date, 8);
+	day[8] = '\0';
+	hash_body(hex, body);
 
 	aws_op_header(op, "x-amz-date", span_of(amz_date));
 	if (keys->session_token)
@@ -356,14 +377,19 @@ static struct span answer_request_id(const struct aws_op *op)
 /* Decides on a whole answer. */
 static void judge(struct aws_op *op)
 {
-	struct span id = answer_request_id(op);
+	bool good = op->http_status / 100 == 2;
 
 	op->rc = answer_is_json(op) ? check_crc32(op) : 0;
 	if (op->rc == 0 && answer_is_json(op))
 		op->rc = decode_body(op);
-	if (op->rc == 0 && op->http_status / 100 == 2) {
-		op->rc = op->parse ? op->parse(op) : 0;
-	} else if (op->rc == 0) {
+	if (op->rc == 0 && good && op->parse)
+		op->rc = op->parse(op);
+	if (op->rc == 0 && good)
+		return;
+
+	struct span id = answer_request_id(op);
+
+	if (op->rc == 0) {
 		op->rc = answer_is_json(op) ? awserr_json(&op->err, op->http_status, answer_body(op), id)
 					    : awserr_xml(&op->err, op->http_status, answer_body(op), id);
 		op->err.retry_after_ms = http_retry_after_ms(op->slot, clock_wall_ms());

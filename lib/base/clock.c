@@ -114,21 +114,32 @@ static bool hour_minute(const char **s, int *hour, int *minute)
 }
 
 /*
+ * Days since 1970 of a day of the Gregorian calendar, false when there is none. In years that begin in March the leap day
+ * comes last. timegm takes a lock and looks for the host's zone, and every answer of a server has a date or two.
+ */
+static bool count_days(int year, int month, int day, int64_t *out)
+{
+	static const int lengths[12] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
+	const bool leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+	if (month < 1 || month > 12 || day < 1 || day > lengths[month - 1] + (month == 2 && leap))
+		return false;
+	const int from_march = (month + 9) % 12;
+	const int64_t years = 4800 + year - (month < 3); /* not below 0 */
+	*out = years * 365 + years / 4 - years / 100 + years / 400 + (153 * from_march + 2) / 5 + day - 1 - 2472632;
+	return true;
+}
+
+/*
  * Seconds since 1970 of a time of day that is `offset_s` east of UTC. A day that the month does not have, and a
  * second 60 anywhere but at the end of a UTC day, are refused.
  */
-static bool combine(struct tm tm, int offset_s, int64_t *out)
+static bool combine(int year, const struct tm *tm, int offset_s, int64_t *out)
 {
-	const int mday = tm.tm_mday, mon = tm.tm_mon;
-	const bool leap = tm.tm_sec == 60;
-	if (tm.tm_sec > 60)
+	int64_t days;
+	if (tm->tm_sec > 60 || !count_days(year, tm->tm_mon + 1, tm->tm_mday, &days))
 		return false;
-	struct tm day = {.tm_year = tm.tm_year, .tm_mon = mon, .tm_mday = mday};
-	int64_t s = (int64_t)timegm(&day);
-	if (day.tm_mday != mday || day.tm_mon != mon)
-		return false;
-	s += tm.tm_hour * 3600 + tm.tm_min * 60 + tm.tm_sec - offset_s;
-	if (leap && s % 86400 != 0)
+	int64_t s = days * 86400 + tm->tm_hour * 3600 + tm->tm_min * 60 + tm->tm_sec - offset_s;
+	if (tm->tm_sec == 60 && s % 86400 != 0)
 		return false;
 	*out = s;
 	return true;
@@ -172,9 +183,8 @@ bool clock_parse_iso(const char *s, int64_t *wall_ms)
 	    !digits(&s, 2, &tm.tm_mday) || !letter(&s, 'T') || !hour_minute(&s, &tm.tm_hour, &tm.tm_min) ||
 	    !literal(&s, ":") || !digits(&s, 2, &tm.tm_sec) || !fraction(&s, &ms) || !zone(&s, &offset_s) || *s)
 		return false;
-	tm.tm_year = year - 1900;
 	tm.tm_mon = month - 1;
-	if (!combine(tm, offset_s, &seconds))
+	if (!combine(year, &tm, offset_s, &seconds))
 		return false;
 	*wall_ms = seconds * 1000 + ms;
 	return true;
@@ -184,18 +194,15 @@ bool clock_parse_http(const char *s, int64_t *wall_ms)
 {
 	struct tm tm = {0};
 	int year, weekday;
-	int64_t seconds;
+	int64_t seconds, days;
 	if (!name(&s, weekdays, 7, &weekday) || !literal(&s, ", ") || !digits(&s, 2, &tm.tm_mday) ||
 	    !literal(&s, " ") || !name(&s, months, 12, &tm.tm_mon) || !literal(&s, " ") || !digits(&s, 4, &year) ||
 	    !literal(&s, " ") || !hour_minute(&s, &tm.tm_hour, &tm.tm_min) || !literal(&s, ":") ||
 	    !digits(&s, 2, &tm.tm_sec) || !literal(&s, " GMT") || *s)
 		return false;
-	tm.tm_year = year - 1900;
-	if (!combine(tm, 0, &seconds))
-		return false;
-	struct tm day = {.tm_year = tm.tm_year, .tm_mon = tm.tm_mon, .tm_mday = tm.tm_mday};
-	timegm(&day);
-	if (day.tm_wday != weekday)
+	/* Day 0 was a Thursday. */
+	if (!combine(year, &tm, 0, &seconds) || !count_days(year, tm.tm_mon + 1, tm.tm_mday, &days) ||
+	    ((days + 4) % 7 + 7) % 7 != weekday)
 		return false;
 	*wall_ms = seconds * 1000;
 	return true;

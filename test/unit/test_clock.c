@@ -54,6 +54,25 @@ static void test_iso_text(void **state)
 	}
 }
 
+/* Each day of the 400 years after which the calendar repeats itself, beside libc. */
+static void test_every_day(void **state)
+{
+	(void)state;
+	for (int64_t day = -62000; day < -62000 + 146097 + 1; day++) {
+		const time_t s = (time_t)(day * 86400);
+		struct tm tm;
+		char text[40];
+		int64_t ms;
+		assert_non_null(gmtime_r(&s, &tm));
+		assert_true(strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm) > 0);
+		assert_true(clock_parse_iso(text, &ms));
+		assert_int_equal(ms, day * 86400000);
+		assert_true(strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", &tm) > 0);
+		assert_true(clock_parse_http(text, &ms));
+		assert_int_equal(ms, day * 86400000);
+	}
+}
+
 static void test_amz_text(void **state)
 {
 	(void)state;
@@ -186,13 +205,10 @@ static void test_time_zone_does_not_matter(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_clocks_run),
-		cmocka_unit_test(test_iso_text),
-		cmocka_unit_test(test_amz_text),
-		cmocka_unit_test(test_parse_iso),
-		cmocka_unit_test(test_parse_iso_refuses),
-		cmocka_unit_test(test_parse_http),
-		cmocka_unit_test(test_time_zone_does_not_matter),
+		cmocka_unit_test(test_clocks_run), cmocka_unit_test(test_iso_text),
+		cmocka_unit_test(test_every_day),  cmocka_unit_test(test_amz_text),
+		cmocka_unit_test(test_parse_iso),  cmocka_unit_test(test_parse_iso_refuses),
+		cmocka_unit_test(test_parse_http), cmocka_unit_test(test_time_zone_does_not_matter),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
