@@ -1,5 +1,5 @@
 /*
- * http: slots, requests and answers. http_head.c has the header of a request, http_loop.c the event loop.
+ * http: slots, requests and answers. http_loop.c has the event loop.
  *
  * Exactly once. When a kept connection breaks before the first byte of an answer, libcurl takes it for one that was
  * stale, and sends the request again on a fresh one, up to five times (lib/transfer.c, Curl_retry_request). But the
@@ -21,7 +21,6 @@
 
 #include "net/http_private.h"
 
-#define USER_AGENT "ddb-streamd"
 #define CONNECT_TIMEOUT_MS 10000
 #define STALL_TIMEOUT_MS 30000
 #define BODY_KEEP_BYTES 65536	   /* an idle slot's buffer is trimmed to this */
@@ -61,7 +60,6 @@ struct http *http_new(uv_loop_t *loop, const struct http_options *o, struct err 
 		return NULL;
 	}
 	h->loop = loop;
-	h->proxied = http_head_proxied();
 	h->connect_timeout_ms = o->connect_timeout_ms > 0 ? o->connect_timeout_ms : CONNECT_TIMEOUT_MS;
 	rc = http_loop_open(h, e);
 	if (rc < 0)
@@ -69,7 +67,7 @@ struct http *http_new(uv_loop_t *loop, const struct http_options *o, struct err 
 	/* libcurl closes the oldest idle connection when one too many is handed back, and 0 means its own default. */
 	curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, keep > 0 ? keep : 1L);
 	if ((o->ca_bundle && !(h->ca_bundle = strdup(o->ca_bundle))) ||
-	    !(h->user_agent = strdup(o->user_agent ? o->user_agent : USER_AGENT))) {
+	    (o->user_agent && !(h->user_agent = strdup(o->user_agent)))) {
 		err_set(e, ERR_SYSTEM, "no memory for the HTTP client");
 		goto fail;
 	}
@@ -213,6 +211,8 @@ static CURLcode set_up_easy(struct http_slot *s)
 	rc = curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
 	if (rc == CURLE_OK && h->ca_bundle)
 		rc = curl_easy_setopt(c, CURLOPT_CAINFO, h->ca_bundle);
+	if (rc == CURLE_OK && h->user_agent)
+		rc = curl_easy_setopt(c, CURLOPT_USERAGENT, h->user_agent);
 	return rc;
 }
 
@@ -223,7 +223,6 @@ struct http_slot *http_slot_new(struct http *h, size_t body_max)
 	if (!s)
 		return NULL;
 	s->http = h;
-	http_head_init(s);
 	buf_init(&s->header, HTTP_HEADER_BYTES_MAX);
 	buf_init(&s->body, body_max);
 	s->easy = curl_easy_init();
@@ -253,7 +252,6 @@ void http_slot_free(struct http_slot *s)
 	if (s->http->delivering == s)
 		s->http->delivering = NULL;
 	curl_easy_cleanup(s->easy);
-	http_head_fini(s);
 	buf_fini(&s->header);
 	buf_fini(&s->body);
 	free(s);
@@ -277,6 +275,38 @@ struct buf *http_body(struct http_slot *s)
 }
 
 /* Sending. */
+
+static int set_headers(struct http_slot *s, const struct http_call *c, struct err *e)
+{
+	/*
+	 * Names without a value keep libcurl from adding its own: a wait for "100 Continue", which some stores never
+	 * send, a type of its choice, and bytes that nobody needs. They come last, for libcurl heeds the first line of
+	 * a name.
+	 */
+	static char none[3][16] = {"Expect:", "Content-Type:", "Accept:"};
+	size_t n = 0;
+
+	if (c->nheaders > HTTP_HEADERS_MAX)
+		return err_set(e, ERR_INVALID, "HTTP request has %zu header lines, %d are the most", c->nheaders,
+			       HTTP_HEADERS_MAX);
+	for (; n < c->nheaders; n++) {
+		const char *line = c->headers[n].line;
+
+		if (strpbrk(line, "\r\n"))
+			return err_set(e, ERR_INVALID, "HTTP request header %.*s holds a line break",
+				       (int)strcspn(line, ":;\r\n"), line);
+		/* libcurl only reads it. */
+		s->header_nodes[n].data = (char *)line;
+		s->header_nodes[n].next = &s->header_nodes[n + 1];
+	}
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++, n++) {
+		s->header_nodes[n].data = none[i];
+		s->header_nodes[n].next = &s->header_nodes[n + 1];
+	}
+	s->header_nodes[n - 1].next = NULL;
+	curl_easy_setopt(s->easy, CURLOPT_HTTPHEADER, s->header_nodes);
+	return 0;
+}
 
 static int set_method(struct http_slot *s, const struct http_call *c, struct err *e)
 {
@@ -334,13 +364,15 @@ int http_send(struct http_slot *s, const struct http_call *c, http_done_fn *done
 		return err_set(e, ERR_INVALID, "HTTP slot is still busy with another request");
 	if (c->body.len > LONG_MAX / 2 || c->total_timeout_ms < 0 || c->stall_timeout_ms < 0)
 		return err_set(e, ERR_INVALID, "HTTP request has a length or timeout out of range");
-	rc = http_head_set(s, c, e);
+	rc = set_headers(s, c, e);
 	if (rc == 0)
 		rc = set_method(s, c, e);
 	if (rc == 0)
 		rc = set_limits(s, c, e);
 	if (rc < 0)
 		return rc;
+	if (curl_easy_setopt(s->easy, CURLOPT_URL, c->url) != CURLE_OK)
+		return err_set(e, ERR_INVALID, "URL is too long (%zu bytes), or no memory is left", strlen(c->url));
 
 	s->url = c->url;
 	s->done = done;

@@ -21,9 +21,9 @@ struct http;
 struct http_slot;
 
 struct http_options {
-	size_t connections;	/* idle connections kept; at least the number of slots in use */
-	const char *ca_bundle;	/* PEM file, or NULL for the system's */
-	const char *user_agent; /* "NAME[/VERSION]", sent with " HTTP/1.1" behind it; NULL: ddb-streamd */
+	size_t connections;    /* idle connections kept; at least the number of slots in use */
+	const char *ca_bundle; /* PEM file, or NULL for the system's */
+	const char *user_agent;
 	int connect_timeout_ms; /* 0: 10,000 */
 };
 

@@ -1,5 +1,4 @@
-/* What http.c (slots, requests, answers), http_head.c (headers of requests) and http_loop.c (libcurl's sockets and timers
- * on libuv) share. Private. */
+/* What http.c (slots, requests, answers) and http_loop.c (libcurl's sockets and timers on libuv) share. Private. */
 #ifndef DDB_NET_HTTP_PRIVATE_H
 #define DDB_NET_HTTP_PRIVATE_H
 
@@ -40,7 +39,6 @@ struct http {
 	struct http_slot *delivering; /* whose callback runs now; NULL once it has freed itself */
 	char *ca_bundle;
 	char *user_agent;
-	bool proxied; /* plain HTTP may go through a proxy of the environment */
 	long connect_timeout_ms;
 };
 
@@ -55,8 +53,6 @@ struct http_slot {
 	struct http_answer answer;
 	uint64_t start_ns;
 
-	struct buf origin; /* the URL that `easy` has, without path and query; empty when it has the whole */
-	struct buf target; /* what it has in the place of path and query */
 	struct curl_slist header_nodes[HTTP_HEADERS_MAX + 3];
 	const char *url; /* the caller's, while not idle */
 	long stall_s;	 /* as set in `easy`, as are the next two */
@@ -90,15 +86,6 @@ void http_loop_ended(struct http *h);
 void http_loop_queue(struct http_slot *s);
 /* Takes it out of the queue. */
 void http_loop_unqueue(struct http_slot *s);
-
-/* http_head.c. */
-
-/* Does the environment name a proxy for plain HTTP? */
-bool http_head_proxied(void);
-void http_head_init(struct http_slot *s);
-void http_head_fini(struct http_slot *s);
-/* Gives the slot's easy handle URL and header lines. 0, or ERR_INVALID. */
-int http_head_set(struct http_slot *s, const struct http_call *c, struct err *e);
 
 /* http.c. */
 
