@@ -2,13 +2,17 @@
 
 #include <string.h>
 
-#include "between.h"
 #include "codec/s3xml.h"
+#include "ladder.h"
 
 #define KEY_MAX 2048
 #define PAGE_MAX ((size_t)64 << 10) /* of a probe's answer, which has one key */
 /* A range that is over after so many pages is not worth dividing. */
 #define PAGES_MIN 2
+/* What probes may cost: so many for each page of their range, and in all so many, and one more for some pages. */
+#define PROBES_A_PAGE 4
+#define PROBES_AT_FIRST 64
+#define PAGES_A_PROBE 8
 
 static struct span span_buf(const struct buf *b)
 {
@@ -40,11 +44,11 @@ static int begin(struct ranges *rs, struct range *r, struct span after, struct s
 	if (set(&r->after, after) < 0 || set(&r->through, through) < 0)
 		return err_set(e, ERR_SYSTEM, "out of memory");
 	buf_reset(&r->empty);
+	buf_reset(&r->from);
 	int rc = r->open ? listing_again(&r->listing, &lo, e) : listing_init(&r->listing, rs->session, &lo, e);
 	r->open = true;
 	r->active = true;
 	r->listed = r->whole = false;
-	r->probes = 0;
 	r->first_page = r->listing.pages;
 	return rc;
 }
@@ -59,11 +63,16 @@ int ranges_init(struct ranges *rs, struct session *s, const struct ranges_option
 		buf_init(&rs->slots[i].after, KEY_MAX);
 		buf_init(&rs->slots[i].through, KEY_MAX);
 		buf_init(&rs->slots[i].empty, KEY_MAX);
+		buf_init(&rs->slots[i].from, KEY_MAX);
 	}
-	buf_init(&rs->probe.marker, KEY_MAX);
-	rs->probe.path_len = strlen(s->data_path);
-	int rc = aws_op_init(&rs->probe.op, &s->aws, PAGE_MAX, e);
-	rs->probe.open = rc == 0;
+	int rc = 0;
+	for (size_t i = 0; rc == 0 && i < RANGES_PROBES; i++) {
+		struct range_probe *p = &rs->probe[i];
+		p->ranges = rs;
+		buf_init(&p->marker, KEY_MAX);
+		rc = aws_op_init(&p->op, &s->aws, PAGE_MAX, e);
+		p->open = rc == 0;
+	}
 	const struct range_bounds *bounds = o->bounds != NULL ? o->bounds : &all;
 	size_t n = o->bounds != NULL ? o->nbounds : 1;
 	for (size_t i = 0; rc == 0 && i < n && i < RANGES_MAX; i++)
@@ -73,10 +82,13 @@ int ranges_init(struct ranges *rs, struct session *s, const struct ranges_option
 
 void ranges_fini(struct ranges *rs)
 {
-	if (rs->probe.open)
-		aws_op_fini(&rs->probe.op, NULL);
-	rs->probe.open = false;
-	buf_fini(&rs->probe.marker);
+	for (size_t i = 0; i < RANGES_PROBES; i++) {
+		struct range_probe *p = &rs->probe[i];
+		if (p->open)
+			aws_op_fini(&p->op, NULL);
+		p->open = false;
+		buf_fini(&p->marker);
+	}
 	for (size_t i = 0; i < RANGES_MAX; i++) {
 		struct range *r = &rs->slots[i];
 		if (r->open)
@@ -85,12 +97,14 @@ void ranges_fini(struct ranges *rs)
 		buf_fini(&r->after);
 		buf_fini(&r->through);
 		buf_fini(&r->empty);
+		buf_fini(&r->from);
 	}
 }
 
 static void on_wake(void *arg)
 {
 	struct ranges *rs = arg;
+	rs->look = true;
 	rs->wake(rs->arg);
 }
 
@@ -105,36 +119,23 @@ void ranges_start(struct ranges *rs, void (*wake)(void *arg), void *arg)
 
 /* --- dividing --- */
 
-static struct range *free_slot(struct ranges *rs)
+/* The first slot that can take a range, and how many more ranges there may be. */
+static struct range *free_slot(struct ranges *rs, size_t *room)
 {
 	size_t active = 0;
-	struct range *free = NULL;
-	for (size_t i = 0; i < RANGES_MAX; i++) {
+	struct range *first = NULL;
+	*room = 0;
+	for (size_t i = RANGES_MAX; i-- > 0;) {
 		struct range *r = &rs->slots[i];
+		bool free = !r->active && (!r->open || listing_idle(&r->listing));
 		active += r->active;
-		if (!r->active && (!r->open || listing_idle(&r->listing)) && free == NULL)
-			free = r;
+		*room += free;
+		if (free)
+			first = r;
 	}
-	return active < rs->options.most ? free : NULL;
-}
-
-/* A range with more to list; each probe must have been earned by a page. */
-static struct range *divisible(struct ranges *rs)
-{
-	struct range *best = NULL;
-	uint64_t most = 0;
-	for (size_t i = 0; i < RANGES_MAX; i++) {
-		struct range *r = &rs->slots[i];
-		uint64_t pages = r->active ? r->listing.pages - r->first_page : 0;
-		if (!r->active || r->listed || r->whole || pages < PAGES_MIN || r->probes >= pages ||
-		    listing_ends(&r->listing))
-			continue;
-		if (best == NULL || pages - r->probes > most) {
-			best = r;
-			most = pages - r->probes;
-		}
-	}
-	return best;
+	if (*room > rs->options.most - active)
+		*room = rs->options.most - active;
+	return *room > 0 ? first : NULL;
 }
 
 /* Where data keys may be: before what is known to be empty, or the range's own end. */
@@ -151,9 +152,40 @@ static void fail(struct ranges *rs, int rc, const struct err *e)
 	}
 }
 
+/* Its data keys go on behind what was listed. */
+static bool goes_on(const struct range *r)
+{
+	return r->active && !r->listed && !r->whole && !listing_ends(&r->listing);
+}
+
+static bool is_searched(const struct range *r)
+{
+	return goes_on(r) && r->from.len > 0;
+}
+
+static size_t count_searched(const struct ranges *rs)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < RANGES_MAX; i++)
+		n += is_searched(&rs->slots[i]);
+	return n;
+}
+
+static uint64_t pages_of(const struct range *r)
+{
+	return r->listing.pages - r->first_page;
+}
+
+static void note_bytes(struct ranges *rs, struct span key)
+{
+	for (size_t i = 0; i < key.len; i++)
+		rs->known[key.ptr[i] & 0x7f] = true;
+}
+
 static void divide(struct ranges *rs, struct range *r, struct span middle)
 {
-	struct range *other = free_slot(rs);
+	size_t room;
+	struct range *other = free_slot(rs, &room);
 	struct err e;
 	if (other == NULL)
 		return;
@@ -168,73 +200,224 @@ static void divide(struct ranges *rs, struct range *r, struct span middle)
 		listing_start(&other->listing, on_wake, rs);
 }
 
+/*
+ * Divides a range whose last rung with keys is known. At the byte in which that one parts from the ladder's beginning, keys
+ * most likely have other bytes, too: of those that keys are known to have, so many are taken as there were pages, and as
+ * there may be more ranges, other long ones being divided as well.
+ */
+static void divide_below(struct ranges *rs, struct range *r, struct buf *rung)
+{
+	const size_t at = rung->len - 1;
+	const unsigned char last = (unsigned char)rung->data[at];
+	char bytes[128];
+	const size_t long_ones = count_searched(rs);
+	size_t n = 0, parts;
+	free_slot(rs, &parts);
+	parts = (parts + long_ones - 1) / long_ones;
+	for (unsigned char byte = 0x20; byte <= last; byte++) {
+		rung->data[at] = (char)byte;
+		/* Meanwhile the listing may have come so far itself. */
+		if ((rs->known[byte] || byte == last) &&
+		    merge_compare(span_buf(rung), listing_reached(&r->listing)) > 0)
+			bytes[n++] = (char)byte;
+	}
+	if (parts > pages_of(r))
+		parts = pages_of(r);
+	if (parts > n)
+		parts = n;
+	for (size_t k = parts; k > 0; k--) {
+		rung->data[at] = bytes[k * (n + 1) / (parts + 1) - 1];
+		divide(rs, r, span_buf(rung));
+	}
+}
+
+static void end_search(struct ranges *rs, struct range *r)
+{
+	struct buf rung;
+	buf_init(&rung, KEY_MAX);
+	if (r->filled == 0 || ladder_rung(span_buf(&r->from), r->filled, &rung) < 0)
+		r->whole = true;
+	else
+		divide_below(rs, r, &rung);
+	buf_fini(&rung);
+	buf_reset(&r->from);
+	r->first_page = r->listing.pages;
+}
+
 struct found {
-	const struct ranges *rs;
-	struct span high;
-	bool any;
+	struct span path, high, from;
+	size_t prefix_len, rung; /* the last one with a key behind it */
+	struct ranges *ranges;
 };
 
 static int on_found(void *arg, const struct s3xml_version *v)
 {
 	struct found *f = arg;
-	size_t skip = f->rs->probe.path_len;
-	if (v->key.len > skip)
-		f->any = f->high.len == 0 ||
-			 merge_compare((struct span){v->key.ptr + skip, v->key.len - skip}, f->high) <= 0;
+	if (v->key.len <= f->path.len)
+		return 0;
+	const struct span key = {v->key.ptr + f->path.len, v->key.len - f->path.len};
+	if (f->high.len == 0 || merge_compare(key, f->high) <= 0) {
+		f->rung = ladder_count(f->from, key, f->prefix_len);
+		note_bytes(f->ranges, key);
+	}
 	return 0;
+}
+
+static void take_answer(struct range_probe *p, struct range *r, size_t filled)
+{
+	const size_t skip = strlen(p->ranges->session->data_path);
+	if (filled > r->filled)
+		r->filled = filled;
+	if (filled == 0 && p->rung < r->vacant) {
+		r->vacant = p->rung;
+		if (set(&r->empty, (struct span){buf_str(&p->marker) + skip, p->marker.len - skip}) < 0)
+			r->whole = true;
+	}
+	/* When both are beside each other, or keys have come where there were none. */
+	if (r->filled + 1 >= r->vacant)
+		end_search(p->ranges, r);
 }
 
 /* A probe that fails costs nothing but the chance to divide. */
 static void on_probe(struct aws_op *op, int rc, void *arg)
 {
-	struct ranges *rs = arg;
-	struct range *r = rs->probe.of;
-	struct found found = {.rs = rs, .high = upper(r)};
+	struct range_probe *p = arg;
+	struct ranges *rs = p->ranges;
+	struct range *r = p->of;
+	struct found found = {
+		.path = span_of(rs->session->data_path),
+		.high = upper(r),
+		.from = span_buf(&r->from),
+		.prefix_len = strlen(rs->options.prefix),
+		.ranges = rs,
+	};
 	struct s3xml_page page = {0};
-	size_t skip = rs->probe.path_len;
-	const struct span middle = {buf_str(&rs->probe.marker) + skip, rs->probe.marker.len - skip};
-	const struct span through = span_buf(&r->through);
-	rs->probe.of = NULL;
+	bool current = is_searched(r) && r->search == p->search;
+	p->of = NULL;
 	buf_init(&page.next_key_marker, KEY_MAX);
 	buf_init(&page.next_version_marker, KEY_MAX);
-	if (rc == 0)
+	if (rc == 0 && current)
 		rc = s3xml_versions(span_buf(http_body(op->slot)), on_found, &found, &page, NULL);
 	buf_fini(&page.next_key_marker);
 	buf_fini(&page.next_version_marker);
-	/* Meanwhile the listing may have come so far itself. */
-	if (rc == 0 && r->active && !r->listed && merge_compare(middle, listing_reached(&r->listing)) > 0 &&
-	    (through.len == 0 || merge_compare(middle, through) < 0)) {
-		if (found.any)
-			divide(rs, r, middle);
-		else if (set(&r->empty, middle) < 0)
-			r->whole = true;
-	}
+	if (rc < 0 && current)
+		r->whole = true;
+	else if (current)
+		take_answer(p, r, found.rung);
+	rs->look = true;
 	rs->wake(rs->arg);
 }
 
-/* Asks whether there are keys in the upper half of a long range. */
-static void consider(struct ranges *rs)
+/* The range that most likely is long: the one that has had the most pages since it began. */
+static struct range *find_long(struct ranges *rs)
+{
+	struct range *best = NULL;
+	for (size_t i = 0; i < RANGES_MAX; i++) {
+		struct range *r = &rs->slots[i];
+		if (goes_on(r) && !is_searched(r) && pages_of(r) >= PAGES_MIN &&
+		    (best == NULL || pages_of(r) > pages_of(best)))
+			best = r;
+	}
+	return best;
+}
+
+/* Begins to look where ranges end. Of so many that each can be divided in three, since some are much longer than others. */
+static void begin_searches(struct ranges *rs, size_t room)
 {
 	struct range *r;
-	if (rs->probe.of != NULL || rs->options.exact || rs->rc < 0 || free_slot(rs) == NULL ||
-	    (r = divisible(rs)) == NULL)
-		return;
-	struct buf *marker = &rs->probe.marker;
-	buf_reset(marker);
-	if (buf_append_str(marker, rs->session->data_path) < 0 ||
-	    !between(listing_reached(&r->listing), upper(r), strlen(rs->options.prefix), marker)) {
+	while (count_searched(rs) < (room + 1) / 2 && (r = find_long(rs)) != NULL) {
+		if (set(&r->from, listing_reached(&r->listing)) < 0 || r->from.len == 0)
+			r->whole = true;
+		r->search++;
+		r->probes = 0;
+		r->filled = 0;
+		r->vacant = 1 + ladder_count(span_buf(&r->from), upper(r), strlen(rs->options.prefix));
+	}
+}
+
+/* The rung in the middle of the widest gap between what is known and what is asked; 0: there is none. */
+static size_t next_rung(const struct ranges *rs, const struct range *r, size_t *asked)
+{
+	size_t best = 1, rung = 0;
+	*asked = 0;
+	for (size_t i = 0; i <= RANGES_PROBES; i++) {
+		const struct range_probe *p = i < RANGES_PROBES ? &rs->probe[i] : NULL;
+		if (p != NULL && (p->of != r || p->search != r->search))
+			continue;
+		size_t low = p != NULL ? p->rung : r->filled, high = r->vacant;
+		for (size_t k = 0; k < RANGES_PROBES; k++) {
+			const struct range_probe *q = &rs->probe[k];
+			if (q->of == r && q->search == r->search && q->rung > low && q->rung < high)
+				high = q->rung;
+		}
+		*asked += p != NULL;
+		if (low >= r->filled && high > low && high - low > best) {
+			best = high - low;
+			rung = low + best / 2;
+		}
+	}
+	return rung;
+}
+
+/* Sends a probe where the fewest are under way; false when there is nothing to be asked. */
+static bool send_probe(struct ranges *rs, struct range_probe *p)
+{
+	struct range *r = NULL;
+	size_t least = SIZE_MAX, asked, rung;
+	for (size_t i = 0; i < RANGES_MAX; i++) {
+		struct range *candidate = &rs->slots[i];
+		bool may = is_searched(candidate) && candidate->probes < PROBES_A_PAGE * pages_of(candidate);
+		size_t next = may ? next_rung(rs, candidate, &asked) : 0;
+		if (next > 0 && asked < least) {
+			least = asked;
+			r = candidate;
+			rung = next;
+		}
+	}
+	if (r == NULL)
+		return false;
+	buf_reset(&p->marker);
+	if (buf_append_str(&p->marker, rs->session->data_path) < 0 ||
+	    ladder_rung(span_buf(&r->from), rung, &p->marker) < 0) {
 		r->whole = true;
-		return;
+		return true;
 	}
 	const struct s3_list list = {
 		.prefix = span_of(r->listing.sides[ITEM_DATA].prefix),
-		.key_marker = span_buf(marker),
+		.key_marker = span_buf(&p->marker),
 		.max_keys = 1,
 	};
+	p->of = r;
+	p->search = r->search;
+	p->rung = rung;
 	r->probes++;
 	rs->probes++;
-	rs->probe.of = r;
-	s3_list_versions(&rs->probe.op, &list, on_probe, rs);
+	s3_list_versions(&p->op, &list, on_probe, p);
+	return true;
+}
+
+static uint64_t pages(const struct ranges *rs)
+{
+	uint64_t n = 0;
+	for (size_t i = 0; i < RANGES_MAX; i++)
+		n += rs->slots[i].listing.pages;
+	return n;
+}
+
+/* Looks for ranges that can be divided. */
+static void consider(struct ranges *rs)
+{
+	size_t room;
+	rs->look = false;
+	if (rs->options.exact || rs->rc < 0 || free_slot(rs, &room) == NULL)
+		return;
+	for (size_t i = 0; i < RANGES_MAX; i++)
+		note_bytes(rs, listing_reached(&rs->slots[i].listing));
+	begin_searches(rs, room);
+	for (size_t i = 0; i < RANGES_PROBES; i++)
+		if (rs->probe[i].of == NULL &&
+		    (rs->probes >= PROBES_AT_FIRST + pages(rs) / PAGES_A_PROBE || !send_probe(rs, &rs->probe[i])))
+			return;
 }
 
 /* --- items --- */
@@ -247,17 +430,17 @@ static void retire(struct range *r)
 
 static void count(struct ranges *rs)
 {
-	rs->pages = rs->versions = 0;
-	for (size_t i = 0; i < RANGES_MAX; i++) {
-		rs->pages += rs->slots[i].listing.pages;
+	rs->pages = pages(rs);
+	rs->versions = 0;
+	for (size_t i = 0; i < RANGES_MAX; i++)
 		rs->versions += rs->slots[i].listing.versions;
-	}
 }
 
 int ranges_next(struct ranges *rs, struct range **from, struct item **out, struct err *e)
 {
 	bool left = false;
-	consider(rs);
+	if (rs->look)
+		consider(rs);
 	for (size_t i = 0; i < RANGES_MAX && rs->rc == 0; i++) {
 		struct range *r = &rs->slots[(rs->turn + i) % RANGES_MAX];
 		if (!r->active || r->listed)
@@ -273,6 +456,7 @@ int ranges_next(struct ranges *rs, struct range **from, struct item **out, struc
 			return RANGES_ITEM;
 		} else if (rc == MERGE_END) {
 			r->listed = true;
+			rs->look = true;
 			retire(r);
 		} else {
 			left = true;

@@ -1,6 +1,6 @@
 /*
  * range: the items of a table, or of a part of it, listed in several ranges of keys at the same time. It begins with one
- * range; one that turns out to be long is divided while it is being listed, at a key that a probe has found. Within a
+ * range; one that turns out to be long is divided while it is being listed, where probes have found keys. Within a
  * range items come in the order of their keys; between ranges in any.
  *
  * What was dealt with is given back, so that each range knows up to which key all is done: that is what a run that was
@@ -19,7 +19,8 @@
 #include "listing.h"
 #include "session.h"
 
-#define RANGES_MAX 8 /* that are listed at the same time */
+#define RANGES_MAX 8	/* that are listed at the same time */
+#define RANGES_PROBES 8 /* that are under way at the same time */
 
 struct range {
 	struct listing listing;
@@ -30,9 +31,25 @@ struct range {
 	struct buf after;   /* everything up to this key is done */
 	struct buf through; /* the last key that may be in it; empty: there is no such bound */
 	struct buf empty; /* the data keys have nothing from here to its end, as far as probes tell; empty: not known */
-	uint64_t first_page; /* listing.pages when it began */
-	unsigned probes;
-	bool whole; /* it cannot be divided */
+	uint64_t first_page; /* listing.pages when it began, or was divided */
+	/* Where its keys end is looked for on the ladder (see there) of `from`; empty: it is not. */
+	struct buf from;
+	size_t filled,
+		vacant;	 /* rungs: there are keys behind the one, and none behind the other, as far as probes tell */
+	unsigned search; /* number of the ladder */
+	unsigned probes; /* on it */
+	bool whole;	 /* it cannot be divided */
+};
+
+/* A question whether there are keys behind a rung. */
+struct range_probe {
+	struct ranges *ranges;
+	struct aws_op op;
+	struct range *of; /* NULL: none is under way */
+	unsigned search;  /* of it */
+	size_t rung;
+	struct buf marker;
+	bool open;
 };
 
 /* Bounds of a range, for a run that goes on. */
@@ -56,14 +73,10 @@ struct ranges {
 	struct range slots[RANGES_MAX];
 	size_t turn; /* whose listing is asked next */
 	uint64_t pages, versions, probes;
-	struct {
-		struct aws_op op;
-		struct range *of; /* NULL: none is under way */
-		struct buf marker;
-		size_t path_len;
-		bool open;
-	} probe;
-	int rc; /* of what failed for good */
+	struct range_probe probe[RANGES_PROBES];
+	bool look;	 /* something has come that may allow to divide */
+	bool known[128]; /* bytes that keys have */
+	int rc;		 /* of what failed for good */
 	struct err err;
 	void (*wake)(void *arg);
 	void *arg;
