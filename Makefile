@@ -66,7 +66,7 @@ ARCHIVES := $(BUILD)/libdaemon.a $(BUILD)/libcli.a $(BUILD)/libddb.a
 UNIT     := $(patsubst %.c,$(BUILD)/%,$(UNIT_SRC))
 FUZZ     := $(patsubst %.c,$(BUILD)/%,$(FUZZ_SRC))
 BENCH    := $(patsubst %.c,$(BUILD)/%,$(BENCH_SRC))
-ALL_OBJ  := $(call objects,$(LIB_SRC) $(DAEMON_SRC) $(CLI_SRC) $(wildcard test/unit/*.c test/fuzz/*.c test/bench/*.c) $(FAKEAWS_SRC))
+ALL_OBJ  := $(call objects,$(LIB_SRC) $(DAEMON_SRC) $(CLI_SRC) $(wildcard test/unit/*.c test/fuzz/*.c test/bench/*.c test/counted/*.c) $(FAKEAWS_SRC))
 
 .DELETE_ON_ERROR:
 .SECONDARY:
@@ -139,6 +139,11 @@ $(FUZZ): $(BUILD)/%: $(BUILD)/%.o $(call objects,$(FUZZ_HELP)) $(ARCHIVES)
 # A server that judges the programs: of the library it may use lib/base only.
 $(BUILD)/fakeaws: $(call objects,$(FAKEAWS_SRC) $(wildcard lib/base/*.c))
 	$(call link,-lhttp_parser)
+# The daemon, counting what its own objects allocate.
+COUNTED := malloc calloc realloc reallocarray strdup strndup
+$(BUILD)/ddb-streamd-counted: private LDFLAGS += $(COUNTED:%=-Wl,--wrap=%)
+$(BUILD)/ddb-streamd-counted: $(BUILD)/daemon/main.o $(BUILD)/test/counted/counted.o $(BUILD)/libdaemon.a $(BUILD)/libddb.a
+	$(call link)
 $(BENCH): $(BUILD)/%: $(BUILD)/%.o $(call objects,$(BENCH_HELP)) $(ARCHIVES)
 	$(call link,-lssl)
 # The daemon without its HTTP client: see there.
@@ -162,7 +167,7 @@ demo:
 	@$(MAKE) --no-print-directory all
 	@BUILD=$(BUILD) test/demo.sh
 
-tests: $(UNIT) $(FUZZ) $(BUILD)/fakeaws
+tests: $(UNIT) $(FUZZ) $(BUILD)/fakeaws $(BUILD)/ddb-streamd-counted
 benches: $(BENCH) $(BUILD)/test/bench/alloc_count.so
 
 check:
@@ -201,12 +206,12 @@ lint:
 	@test/lint/run.sh
 
 bench:
-	@test/deps.sh build demo check
+	@test/deps.sh build demo check bench
 	@$(MAKE) --no-print-directory all benches
 	@test/bench/run.py --build $(BUILD)
 # Nothing but the array goes to standard output.
 bench-json:
-	@test/deps.sh build demo check >&2
+	@test/deps.sh build demo check bench >&2
 	@$(MAKE) --no-print-directory all benches >&2
 	@test/bench/run.py --build $(BUILD) --json
 

@@ -5,6 +5,7 @@
 #   build   compiler and libraries
 #   demo    the servers of `make demo` and of the integration tests: DynamoDB Local and Ceph RADOS Gateway; boto3
 #   check   what the tests need beyond that
+#   bench   what counts instructions
 #   lint    static analysis, and clang as the second compiler
 #   -n      only say what is missing; exit 1 when something is
 #
@@ -46,6 +47,7 @@ check cmd javac default-jdk-headless
 check cmd openssl openssl
 check cmd strace strace
 check file /usr/include/http_parser.h libhttp-parser-dev
+bench cmd valgrind valgrind
 lint cmd /usr/bin/python3 python3
 lint cmd clang clang
 lint cmd clang-format clang-format
@@ -86,9 +88,9 @@ if [ "${1:-}" = -n ]; then
 fi
 for group; do
 	case $group in
-	build | demo | check | lint) ;;
+	build | demo | check | bench | lint) ;;
 	*)
-		echo "deps.sh: unknown group '$group': build, demo, check and lint are known" >&2
+		echo "deps.sh: unknown group '$group': build, demo, check, bench and lint are known" >&2
 		exit 64
 		;;
 	esac

@@ -94,14 +94,14 @@ class Bench:
                 + (f"ca_bundle = {self.certificate()}\n" if url.startswith("https") else "")
                 + f"[s3]\nbucket = bench\n[table \"items\"]\nbaseline = {baseline}\n")
 
-    def daemon(self, url, workers=64, memory="64MiB", env=(), more=""):
-        """Starts ddb-streamd without a state. `more`: lines of the section [daemon]."""
+    def daemon(self, url, workers=64, memory="64MiB", env=(), more="", under=()):
+        """Starts ddb-streamd without a state. `more`: lines of the section [daemon]; `under`: what runs it, with arguments."""
         shutil.rmtree(os.path.join(self.folder, "state"), ignore_errors=True)
         conf = os.path.join(self.folder, "conf")
         with open(conf, "w", encoding="ascii") as f:
             f.write(self.configuration(url, f"log_level = warn\nworkers = {workers}\nmemory_limit = {memory}\n"
                                             + (more or "listen = off\n")))
-        return subprocess.Popen([os.path.join(self.build, "ddb-streamd"), "-c", conf], preexec_fn=pinned(0),
+        return subprocess.Popen([*under, os.path.join(self.build, "ddb-streamd"), "-c", conf], preexec_fn=pinned(0),
                                 env={**self.env, **dict(env)})
 
 

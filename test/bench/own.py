@@ -1,6 +1,6 @@
 """
-The rows of what is ddb-streamd's own: allocations, and processor time of the daemon with libcurl, TLS and sockets replaced
-by answers from memory (bench_own).
+The rows of what is ddb-streamd's own: allocations, processor time of the daemon with libcurl, TLS and sockets replaced by
+answers from memory (bench_own), and how fast its codecs are alone (bench_codec).
 """
 import json
 import os
@@ -58,5 +58,17 @@ def own(bench):
     yield rows.alone("own-us-per-record", "microseconds", values)
 
 
+def codecs(bench):
+    """Canonical form and splitting in megabytes a second of processor time, and what a signature takes."""
+    found = []
+    for _ in range(bench.pairs):
+        out = subprocess.run([bench.program("bench_codec")], stdout=subprocess.PIPE, text=True, check=True,
+                             preexec_fn=machine.pinned(0), env=bench.env).stdout
+        found.append(json.loads(out))
+    for row, unit, key in (("canonicalise-MBps", "MB/s", "canonicalise_MBps"), ("split-MBps", "MB/s", "split_MBps"),
+                           ("sigv4-us", "microseconds", "sigv4_us")):
+        yield rows.alone(row, unit, [f[key] for f in found])
+
+
 def groups():
-    return {"allocations-per-record": allocations, "own-us-per-record": own}
+    return {"allocations-per-record": allocations, "own-us-per-record": own, "canonicalise-MBps": codecs}

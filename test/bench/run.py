@@ -5,8 +5,8 @@ make bench, make bench-json: what ddb-streamd and ddb-streamctl cost, beside the
 Each row that has a reference comes from pairs of runs, ours and the reference in turn, against the same sink; the
 ratio is taken pair by pair, so that what else the machine does meanwhile touches both sides alike.
 
-The rows are in throughput.py, own.py, idle.py, latency.py, catchup.py, memory.py, reading.py and whole.py; what a row is, in rows.py; the servers and the
-start of a client in machine.py.
+The rows are in throughput.py, own.py, stages.py, idle.py, latency.py, catchup.py, memory.py, reading.py and whole.py; what
+a row is, in rows.py; the servers and the start of a client in machine.py.
 
 usage: test/bench/run.py [--build DIR] [--json] [--pairs N] [--list] [ROW...]
 """
@@ -26,6 +26,7 @@ import memory
 import own
 import reading
 import rows
+import stages
 import throughput
 import whole
 
@@ -37,6 +38,7 @@ def all_groups():
     return {
         **throughput.groups(),
         **own.groups(),
+        **stages.groups(),
         **idle.groups(),
         **latency.groups(),
         **catchup.groups(),

@@ -309,7 +309,7 @@ class Daemon:
             for name, keys in sections.items():
                 f.write(f"[{name}]\n" + "".join(f"{k} = {v}\n" for k, v in keys.items()) + "\n")
 
-    def start(self, ready=True, seconds=60.0, under=()):
+    def start(self, ready=True, seconds=60.0, under=(), program="ddb-streamd"):
         """Starts it, and waits until it is ready. `under` is a command to run it under (strace, say)."""
         assert self.process is None
         env = dict(self.env)
@@ -317,7 +317,7 @@ class Daemon:
             env["ASAN_OPTIONS"] = env.get("ASAN_OPTIONS", "") + ":detect_leaks=0"
         with open(self.log_path, "ab") as log:
             self.starts.append(log.tell())
-            self.process = subprocess.Popen([*under, os.path.join(BUILD, "ddb-streamd"), "-c", self.config],
+            self.process = subprocess.Popen([*under, os.path.join(BUILD, program), "-c", self.config],
                                             stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env, cwd="/")
         Daemon.running.append(self)
         self.address = None
