@@ -9,32 +9,25 @@
 #include "base/clock.h"
 #include "base/utf8.h"
 #include "cli.h"
-#include "export_data.h"
+#include "export_private.h"
 
 #define TEXT_MAX ((size_t)1 << 30) /* manifest-files.json */
 #define JSON_TYPE "application/json"
 #define TEXT_TYPE "text/plain"
 
-struct export
-{
-	struct export_options o;
-	uv_loop_t *loop;
-	struct export_place *place;
-	char id[EXPORT_ID_SIZE];
-	char *folder;	/* "AWSDynamoDB/<id>/"; NULL with `one` */
-	char *data;	/* "AWSDynamoDB/<id>/data/"; NULL with `one` */
-	char *one;	/* EXPORT_REPLICATOR: the name of the file */
-	char *manifest; /* for messages */
-	char *prefix;	/* of data files */
-	struct export_data files;
-	size_t nput;  /* of small_files, that may be there */
-	bool claimed; /* there may be something to take away */
-	bool finished;
-};
-
 static int no_memory(struct err *e)
 {
 	return err_set(e, ERR_SYSTEM, "out of memory");
+}
+
+char *export_text(const char *fmt, ...)
+{
+	char *out;
+	va_list ap;
+	va_start(ap, fmt);
+	int n = vasprintf(&out, fmt, ap);
+	va_end(ap);
+	return n < 0 ? NULL : out;
 }
 
 void export_place_fail(struct export_place *p, int rc, const struct err *e)
@@ -85,16 +78,15 @@ static const char *const small_files[EXPORT_SMALL_FILES] = {
 };
 #define SUMMARY (EXPORT_SMALL_FILES - 1)
 
-static char *small_name(const struct export *x, size_t i)
+char *export_small_name(const struct export *x, size_t i)
 {
-	char *name;
-	return asprintf(&name, "%s%s", x->folder, small_files[i]) < 0 ? NULL : name;
+	return export_text("%s%s", x->folder, small_files[i]);
 }
 
 /* The next one of small_files. */
 static int put(struct export *x, const char *type, struct span body, const bool *stop, struct err *e)
 {
-	char *name = small_name(x, x->nput);
+	char *name = export_small_name(x, x->nput);
 	if (name == NULL)
 		return no_memory(e);
 	x->nput++;
@@ -123,10 +115,13 @@ static int refuse_existing(struct export *x, const char *name, struct err *e)
  */
 static int claim_folder(struct export *x, struct err *e)
 {
-	char *started = small_name(x, 0), *summary = small_name(x, SUMMARY);
-	int rc = refuse_existing(x, summary, e);
-	if (rc == 0)
-		rc = refuse_existing(x, started, e);
+	char *started = export_small_name(x, 0), *summary = export_small_name(x, SUMMARY);
+	int rc = 0;
+	if (!x->resumed) {
+		rc = refuse_existing(x, summary, e);
+		if (rc == 0)
+			rc = refuse_existing(x, started, e);
+	}
 	free(started);
 	free(summary);
 	if (rc < 0 && rc != -ERR_DENIED)
@@ -138,9 +133,10 @@ static int claim_folder(struct export *x, struct err *e)
 
 static int claim_file(struct export *x, struct err *e)
 {
+	/* It was whole when that run was stopped. */
+	if (x->files.nentries > 0)
+		return 0;
 	int rc = refuse_existing(x, x->one, e);
-	if (rc == 0)
-		rc = x->place->ops->make_folder(x->place, "", e);
 	x->claimed = rc == 0;
 	return rc;
 }
@@ -189,31 +185,23 @@ static struct export_place *open_folder(struct export *x, struct aws *a, const c
 	return p;
 }
 
-/* As asprintf; NULL without memory. */
-__attribute__((format(printf, 1, 2))) static char *text(const char *fmt, ...)
-{
-	char *out;
-	va_list ap;
-	va_start(ap, fmt);
-	int n = vasprintf(&out, fmt, ap);
-	va_end(ap);
-	return n < 0 ? NULL : out;
-}
-
 static int make_names(struct export *x, struct err *e)
 {
 	const struct export_place *p = x->place;
 	const char *base = p->bucket == NULL ? p->root : p->prefix != NULL ? p->prefix : "";
 	const char *slash = p->prefix != NULL ? "/" : "";
-	export_id(x->id, &x->o);
+	if (x->o.resume != NULL)
+		export_resume_names(x);
+	else
+		export_id(x->id, &x->o);
 	if (x->one != NULL) {
-		x->manifest = text("%s%s", p->root, x->one);
-		x->prefix = text("%s%s", base, x->one);
+		x->manifest = export_text("%s%s", p->root, x->one);
+		x->prefix = export_text("%s%s", base, x->one);
 	} else {
-		x->folder = text("AWSDynamoDB/%s/", x->id);
-		x->data = text("AWSDynamoDB/%s/data/", x->id);
-		x->manifest = text("%sAWSDynamoDB/%s/%s", p->root, x->id, small_files[SUMMARY]);
-		x->prefix = text("%s%sAWSDynamoDB/%s/data/", base, slash, x->id);
+		x->folder = export_text("AWSDynamoDB/%s/", x->id);
+		x->data = export_text("AWSDynamoDB/%s/data/", x->id);
+		x->manifest = export_text("%sAWSDynamoDB/%s/%s", p->root, x->id, small_files[SUMMARY]);
+		x->prefix = export_text("%s%sAWSDynamoDB/%s/data/", base, slash, x->id);
 	}
 	bool all = x->one != NULL || (x->folder != NULL && x->data != NULL);
 	return all && x->manifest != NULL && x->prefix != NULL ? 0 : no_memory(e);
@@ -231,8 +219,26 @@ static bool is_text(const char *s)
 	return true;
 }
 
-static int set_up(struct export *x, struct aws *a, struct err *e)
+static void on_cut(void *arg)
 {
+	struct export *x = arg;
+	x->cut_bytes = x->files.figures.bytes;
+	if (x->o.keeper != NULL)
+		x->o.keeper->cut(x->o.keeper->arg);
+}
+
+static int on_note(void *arg, bool whole, struct err *e)
+{
+	struct export *x = arg;
+	if (whole)
+		x->kept_bytes = x->cut_bytes;
+	return x->o.keeper != NULL ? x->o.keeper->keep(x->o.keeper->arg, export_state(x), whole, e) : 0;
+}
+
+/* The destination's names, and what becomes of items. */
+static int open_place(struct export *x, struct aws *a, struct err *e)
+{
+	const struct export_data_keeper keeper = {.cut = on_cut, .note = on_note, .arg = x};
 	const char *to = x->o.to;
 	bool bucket = strncmp(to, "s3://", 5) == 0;
 	if (to[0] == '\0' || !is_text(to))
@@ -242,16 +248,31 @@ static int set_up(struct export *x, struct aws *a, struct err *e)
 	if (x->place == NULL)
 		return -1;
 	x->place->wake = export_data_wake;
+	x->place->begun = export_data_begun;
 	x->place->arg = &x->files;
 	int rc = make_names(x, e);
+	return rc < 0 ? rc : export_data_init(&x->files, x->loop, x->place, &x->o, &keeper, x->id, x->data, x->one, e);
+}
+
+static int set_up(struct export *x, struct aws *a, struct err *e)
+{
+	int rc = open_place(x, a, e);
+	if (rc == 0 && x->o.resume != NULL)
+		rc = export_resume_files(x, false, e);
+	/* Where a keeper has its place may be in there. */
+	else if (rc == 0)
+		rc = x->place->ops->make_folder(x->place, "", e);
+	x->resumed = x->o.resume != NULL;
+	/* The next note takes its place. */
+	x->o.resume = NULL;
 	if (rc == 0)
-		rc = export_data_init(&x->files, x->loop, x->place, &x->o, x->id, x->data, x->one, e);
+		rc = on_note(x, false, e);
 	if (rc < 0)
 		return rc;
 	return x->one != NULL ? claim_file(x, e) : claim_folder(x, e);
 }
 
-struct export *export_new(struct aws *a, const struct export_options *o, struct err *e)
+static struct export *allocate(struct aws *a, const struct export_options *o, struct err *e)
 {
 	struct export *x = calloc(1, sizeof(*x));
 	if (x == NULL) {
@@ -260,11 +281,29 @@ struct export *export_new(struct aws *a, const struct export_options *o, struct 
 	}
 	x->o = *o;
 	x->loop = a->loop;
-	if (set_up(x, a, e) < 0) {
+	return x;
+}
+
+struct export *export_new(struct aws *a, const struct export_options *o, struct err *e)
+{
+	struct export *x = allocate(a, o, e);
+	if (x != NULL && set_up(x, a, e) < 0) {
 		export_free(x);
-		return NULL;
+		x = NULL;
 	}
 	return x;
+}
+
+int export_discard(struct aws *a, const struct export_options *o, struct err *e)
+{
+	struct export *x = allocate(a, o, e);
+	if (x == NULL)
+		return -ERR_SYSTEM;
+	int rc = open_place(x, a, e);
+	if (rc == 0)
+		rc = export_resume_files(x, true, e);
+	export_free(x);
+	return rc;
 }
 
 /* --- the end --- */
@@ -327,7 +366,12 @@ int export_finish(struct export *x, const bool *stop, struct err *e)
 	}
 	if (*stop)
 		return err_set(e, ERR_CANCELLED, "interrupted; the export is not there");
-	int rc = x->one != NULL ? 0 : put_files(x, stop, e);
+	int rc = export_data_last_cut(&x->files, e);
+	/* What a run that was killed had sent may have come in late. Names of this run are its own. */
+	if (rc == 0 && x->resumed && x->one == NULL)
+		rc = export_resume_look(x, e);
+	if (rc == 0 && x->one == NULL)
+		rc = put_files(x, stop, e);
 	if (rc == 0 && x->one == NULL)
 		rc = put_summary(x, stop, e);
 	x->finished = rc == 0;
@@ -338,40 +382,48 @@ int export_finish(struct export *x, const bool *stop, struct err *e)
 static void take_away(struct export *x, char *name, size_t *left, struct err *e)
 {
 	/* After one that stays the others most likely will, too. */
-	if (name == NULL || *left > 0 || x->place->ops->remove(x->place, name, e) < 0)
+	if (name == NULL || *left > 0 || x->place->ops->remove(x->place, name, NULL, e) < 0)
 		++*left;
 	free(name);
 }
 
-static void take_away_folders(struct export *x)
+void export_remove_folders(struct export *x)
 {
 	struct err e;
 	char *name = strdup(x->data);
 	/* From the innermost on. One that others use is not empty, and stays. */
 	for (char *slash; name != NULL && (slash = strrchr(name, '/')) != NULL;) {
 		*slash = '\0';
-		if (x->place->ops->remove(x->place, name, &e) < 0)
+		if (x->place->ops->remove(x->place, name, NULL, &e) < 0)
 			break;
 	}
 	free(name);
+}
+
+bool export_kept(const struct export *x)
+{
+	return x->o.keeper != NULL && (x->files.nkept > 0 || x->resumed);
 }
 
 static void tidy(struct export *x)
 {
 	struct err e = {.message = "out of memory"};
 	size_t left = 0;
-	while (x->nput > 0)
-		take_away(x, small_name(x, --x->nput), &left, &e);
-	for (size_t i = 0; i < x->files.nentries; i++) {
+	bool kept = export_kept(x);
+	/* What is written last is written again. */
+	while (!kept && x->nput > 0)
+		take_away(x, export_small_name(x, --x->nput), &left, &e);
+	for (size_t i = kept ? x->files.nkept : 0; i < x->files.nentries; i++) {
 		const struct export_entry *entry = &x->files.entries[i];
 		if (entry->whole)
-			take_away(x, x->one != NULL ? strdup(x->one) : text("%s%s", x->data, entry->name), &left, &e);
+			take_away(x, x->one != NULL ? strdup(x->one) : export_text("%s%s", x->data, entry->name), &left,
+				  &e);
 	}
 	if (left > 0)
 		cli_say("%s%s: %zu files of the unfinished export are left (%s); remove them", x->place->root,
 			x->one != NULL ? x->one : x->folder, left, e.message);
-	else if (x->one == NULL && x->place->bucket == NULL)
-		take_away_folders(x);
+	else if (!kept && x->one == NULL && x->place->bucket == NULL)
+		export_remove_folders(x);
 }
 
 void export_free(struct export *x)

@@ -10,13 +10,15 @@
  * incremental-snapshot's file is gzip of one item a line (plain, without "Item"), in the order in which they come.
  *
  * Nothing is complete before export_finish has written the manifests, the summary last: a reader that goes by it never
- * sees half an export. What is not finished is taken away again: uploads are aborted, files removed.
+ * sees half an export. What is not finished is taken away again: uploads are aborted, files removed. But with a keeper
+ * whole files stay, and another run can go on behind them: with what the keeper was given last.
  *
- * Memory: 35 MiB at most, whatever the number of items, and 136 bytes a file.
+ * Memory: 35 MiB at most, whatever the number of items, and 144 bytes a file.
  */
 #ifndef DDB_CLI_EXPORT_H
 #define DDB_CLI_EXPORT_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -27,11 +29,27 @@
 enum export_format { EXPORT_DYNAMODB_JSON, EXPORT_REPLICATOR };
 
 /*
- * Of a data file, stored. Doubled for each thousand files, up to 4 GiB: an import takes no more than 5,000 objects
- * (Developer Guide, "Import format quotas and validation").
+ * Lines of a data file, about, and a fourth of what a run that goes on has to do again at most. Doubled for each 500 files,
+ * up to 64 times: an import takes no more than 5,000 objects (Developer Guide, "Import format quotas and validation").
  */
-#define EXPORT_FILE_BYTES ((uint64_t)64 << 20)
+#define EXPORT_FILE_BYTES ((uint64_t)32 << 20)
+#define EXPORT_FILE_BYTES_MIN ((uint64_t)64 << 10)
+#define EXPORT_FILE_BYTES_MAX ((uint64_t)4 << 30)
 #define EXPORT_SMALL_FILES 7 /* beside the data files */
+
+struct export_keeper {
+	/*
+	 * A cut, behind which another run can begin once its files are whole: they have the items that were added until now,
+	 * and no others. Called from the loop, never within export_add.
+	 */
+	void (*cut)(void *arg);
+	/*
+	 * Brings `state` (whose reference it gets; NULL without memory), and with `whole` what was known at the last cut, to
+	 * disk. 0 or a negative error, which ends the export.
+	 */
+	int (*keep)(void *arg, json_t *state, bool whole, struct err *e);
+	void *arg;
+};
 
 struct export_options {
 	/*
@@ -42,15 +60,16 @@ struct export_options {
 	enum export_format format;
 	/* For the manifests. */
 	const char *table_name;
-	const char *table_arn; /* NULL or "" when it is not known */
-	const char *table_id;  /* the same */
-	int64_t at_ms;	       /* the state's time: exportTime */
-	int64_t start_ms;      /* when the export began */
-	uint64_t seed;	       /* of shuffling: the same seed, times and items give the same files */
-	const bool *stop;      /* turning true cancels export_new; may be NULL */
-	/* 0: what is sensible. For tests. */
-	uint64_t file_bytes; /* at which a data file is closed (64 MiB, and more from the 1,000th file on) */
-	size_t part_bytes;   /* of an upload */
+	const char *table_arn;		    /* NULL or "" when it is not known */
+	const char *table_id;		    /* the same */
+	int64_t at_ms;			    /* the state's time: exportTime */
+	int64_t start_ms;		    /* when the export began */
+	uint64_t seed;			    /* of shuffling: the same seed, times and items give the same files */
+	const bool *stop;		    /* turning true cancels export_new; may be NULL */
+	const struct export_keeper *keeper; /* NULL: what is not finished is taken away */
+	const json_t *resume;		    /* what the keeper of a run that was stopped has kept; NULL: begin anew */
+	uint64_t file_bytes;		    /* 0: EXPORT_FILE_BYTES; else from _MIN to _MAX, but in tests */
+	size_t part_bytes;		    /* of an upload; 0: what is sensible. For tests */
 };
 
 struct export;
@@ -60,12 +79,21 @@ struct export_figures {
 		files; /* bytes: of the lines; stored_bytes: gzip; files: whole data files */
 };
 
+/* Is it what a keeper was given of an export in this format? */
+bool export_can_resume(const json_t *state, enum export_format format);
 /*
  * ERR_CONFLICT when there is an export of this id already, or for EXPORT_REPLICATOR the file; the destination is not
  * touched then. ERR_INVALID for a destination that cannot be one. NULL on failure. Runs the loop. What `o` points to must
  * live until export_free.
+ *
+ * With a keeper, that is told before anything is written. With o->resume (which export_can_resume) the files that are kept
+ * are looked at: ERR_CONFLICT when one of them is not what it was; else whatever other file and upload that run has left is
+ * removed. The items and bytes that they hold are export_figures' from then on. EXPORT_REPLICATOR begins anew, since it has
+ * one file, unless that is whole.
  */
 struct export *export_new(struct aws *a, const struct export_options *o, struct err *e);
+/* Gives up what o->resume tells of: removes all that is there of it. 0 or a negative error. Runs the loop. */
+int export_discard(struct aws *a, const struct export_options *o, struct err *e);
 /* Called from the loop when export_add can take more after it said that it cannot, or has failed. */
 void export_on_ready(struct export *x, void (*ready)(void *arg), void *arg);
 /*
@@ -83,9 +111,11 @@ const char *export_manifest(const struct export *x);
  * every object there for data. Valid until export_free.
  */
 const char *export_data(const struct export *x);
+/* Is there something that another run can go on with? */
+bool export_kept(const struct export *x);
 /*
- * What was not finished is removed, as far as the server lets it, within 10 s or so; what is left is said on standard
- * error. Runs the loop for that.
+ * What was not finished, and is not kept, is removed, as far as the server lets it, within 10 s or so; what is left is said
+ * on standard error. Runs the loop for that.
  */
 void export_free(struct export *x);
 

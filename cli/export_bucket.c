@@ -157,31 +157,40 @@ static void calm(struct bucket *b, struct export_upload *u)
 	}
 }
 
-static void abort_upload(struct bucket *b, const struct export_upload *u)
+static int abort_key(struct bucket *b, const char *key, const char *upload_id, const bool *stop, struct err *e)
 {
-	struct err e;
 	unsigned attempt = 1;
 	int rc;
 	do {
-		s3_upload_abort(&b->op, span_of(u->key), buf_str(&u->upload_id), NULL, NULL);
-		rc = settle(b, attempt++, &b->late, &e);
+		s3_upload_abort(&b->op, span_of(key), upload_id, NULL, NULL);
+		rc = settle(b, attempt++, stop, e);
 	} while (rc > 0);
-	if (rc < 0)
+	return rc;
+}
+
+static void abort_upload(struct bucket *b, const struct export_upload *u)
+{
+	struct err e;
+	if (abort_key(b, u->key, buf_str(&u->upload_id), &b->late, &e) < 0)
 		cli_say("%s%s: the unfinished upload could not be aborted (%s); it is stored, and charged for, until a "
 			"lifecycle rule or abort-multipart-upload ends it",
 			b->root, u->file.name, e.message);
 }
 
-static int bucket_remove(struct export_place *p, const char *name, struct err *e)
+static int bucket_remove(struct export_place *p, const char *name, const bool *stop, struct err *e)
 {
 	struct bucket *b = bucket_of(p);
 	char *key = key_of(b, name);
+	unsigned attempt = 1;
+	int rc;
 	if (key == NULL)
 		return no_memory(e);
-	/* Once only: what cannot be taken away is said, and a person waits. */
-	s3_delete(&b->op, span_of(key), NULL, NULL);
-	int rc = aws_wait(&b->op, &b->late);
-	if (rc < 0)
+	do {
+		s3_delete(&b->op, span_of(key), NULL, NULL);
+		/* To tidy up once only: what cannot be taken away is said, and a person waits. */
+		rc = stop == NULL ? aws_wait(&b->op, &b->late) : settle(b, attempt++, stop, e);
+	} while (rc > 0);
+	if (rc < 0 && stop == NULL)
 		*e = b->op.err;
 	free(key);
 	return rc;
@@ -205,11 +214,102 @@ static void bucket_halt(struct export_place *p)
 		else if (u->step == EXPORT_CREATE)
 			b->uploads.lost |= u->op.err.maybe_done;
 		bool unsure = u->step == EXPORT_LOOK || (u->step > EXPORT_PART && u->maybe_done);
-		if (unsure && bucket_remove(p, u->file.name, &e) < 0)
+		if (unsure && bucket_remove(p, u->file.name, NULL, &e) < 0)
 			cli_say("%s%s may be there, and is of no use: remove it (%s)", b->root, u->file.name,
 				e.message);
 		export_upload_reset(u);
 	}
+}
+
+/* --- what another run has left --- */
+
+struct survey {
+	struct bucket *bucket;
+	export_place_found *found;
+	void *arg;
+	struct err *err;
+	size_t skip; /* of a key: what a name lacks */
+};
+
+static int on_object(void *arg, const struct s3xml_version *v)
+{
+	struct survey *s = arg;
+	char etag[S3_ETAG_SIZE];
+	if (v->key.len < s->skip)
+		return 0;
+	char *name = strndup(v->key.ptr + s->skip, v->key.len - s->skip);
+	if (name == NULL)
+		return no_memory(s->err);
+	keep(etag, sizeof(etag), v->etag);
+	int rc = s->found(s->arg, name, v->size_bytes, etag, s->err);
+	free(name);
+	return rc;
+}
+
+/* The next page; *token tells where it begins, and then where the one behind it does: empty when there is none. */
+static int survey_page(struct survey *s, const char *prefix, struct buf *token, const bool *stop)
+{
+	struct bucket *b = s->bucket;
+	const struct s3_list_objects l = {.prefix = span_of(prefix), .token = {buf_str(token), token->len}};
+	struct s3xml_objects_page page = {0};
+	unsigned attempt = 1;
+	int rc;
+	do {
+		s3_list_objects(&b->op, &l, NULL, NULL);
+		rc = settle(b, attempt++, stop, s->err);
+	} while (rc > 0);
+	if (rc < 0)
+		return rc;
+	buf_init(&page.next_token, S3XML_TOKEN_MAX);
+	const struct buf *body = http_body(b->op.slot);
+	rc = s3xml_objects((struct span){buf_str(body), body->len}, on_object, s, &page, s->err);
+	buf_reset(token);
+	if (rc == 0 && page.truncated)
+		buf_take(token, &page.next_token);
+	buf_fini(&page.next_token);
+	return rc;
+}
+
+static int bucket_survey(struct export_place *p, const char *folder, export_place_found *found, void *arg,
+			 const bool *stop, struct err *e)
+{
+	struct bucket *b = bucket_of(p);
+	char *prefix = key_of(b, folder);
+	if (prefix == NULL)
+		return no_memory(e);
+	struct survey s = {b, found, arg, e, strlen(prefix) - strlen(folder)};
+	struct buf token;
+	int rc;
+	buf_init(&token, S3XML_TOKEN_MAX);
+	do
+		rc = survey_page(&s, prefix, &token, stop);
+	while (rc == 0 && token.len > 0);
+	buf_fini(&token);
+	free(prefix);
+	return rc;
+}
+
+static void bucket_uploads(struct export_place *p, void (*each)(void *arg, const char *name, const char *upload_id),
+			   void *arg)
+{
+	struct bucket *b = bucket_of(p);
+	for (size_t i = 0; i < b->uploads.n; i++) {
+		const struct export_upload *u = &b->uploads.uploads[i];
+		if (u->used && u->upload_id.len > 0)
+			each(arg, u->file.name, buf_str(&u->upload_id));
+	}
+}
+
+static int bucket_abort(struct export_place *p, const char *name, const char *upload_id, const bool *stop,
+			struct err *e)
+{
+	struct bucket *b = bucket_of(p);
+	char *key = key_of(b, name);
+	if (key == NULL)
+		return no_memory(e);
+	int rc = abort_key(b, key, upload_id, stop, e);
+	free(key);
+	return rc;
 }
 
 static void bucket_free(struct export_place *p)
@@ -264,6 +364,9 @@ struct export_place *export_bucket_new(struct aws *a, const char *bucket, const 
 		.end = export_upload_end,
 		.halt = bucket_halt,
 		.remove = bucket_remove,
+		.survey = bucket_survey,
+		.uploads = bucket_uploads,
+		.abort = bucket_abort,
 		.free = bucket_free,
 	};
 	struct bucket *b = calloc(1, sizeof(*b));

@@ -6,7 +6,7 @@
 
 #define CHUNK_BYTES ((size_t)128 << 10) /* of lines, that are compressed at a time */
 #define CHUNK_MAX ((size_t)16 << 20)	/* with one very long line in it */
-#define FILES_DOUBLE 1000
+#define FILES_DOUBLE 500
 #define FILE_DOUBLINGS 6
 
 static int no_memory(struct err *e)
@@ -43,14 +43,6 @@ static struct export_entry *new_entry(struct export_data *d, uint64_t number)
 	return entry;
 }
 
-static uint64_t most_bytes(const struct export_data *d, uint64_t number)
-{
-	if (d->one != NULL)
-		return UINT64_MAX;
-	uint64_t times = number / FILES_DOUBLE < FILE_DOUBLINGS ? number / FILES_DOUBLE : FILE_DOUBLINGS;
-	return d->file_bytes << times;
-}
-
 static void on_whole(struct export_file *f, void *arg)
 {
 	struct export_data *d = arg;
@@ -85,7 +77,6 @@ static int begin_file(struct export_lane *l, struct err *e)
 	l->file->done = on_whole;
 	l->file->arg = d;
 	l->entry = d->nentries++;
-	l->most = most_bytes(d, l->next);
 	l->next += d->nlanes;
 	return 0;
 }
@@ -96,6 +87,7 @@ static void end_file(struct export_lane *l)
 	struct export_entry *entry = &d->entries[l->entry];
 	struct export_file *file = l->file;
 	memcpy(entry->md5, l->gzip.md5, sizeof(entry->md5));
+	entry->stored_bytes = l->gzip.bytes;
 	export_gzip_fini(&l->gzip);
 	l->file = NULL;
 	d->place->ops->end(file);
@@ -107,7 +99,7 @@ static void work(uv_work_t *w)
 {
 	struct export_lane *l = w->data;
 	const struct span chunk = {buf_str(&l->chunk), l->chunk.len};
-	l->rc = export_gzip_add(&l->gzip, chunk, l->last, l->most, &l->out);
+	l->rc = export_gzip_add(&l->gzip, chunk, l->last, &l->out);
 }
 
 static void take_work(struct export_lane *l)
@@ -142,7 +134,7 @@ static void after_work(uv_work_t *w, int status)
 /* Nothing more will come to its lines. */
 static bool drained(const struct export_data *d)
 {
-	return d->ending && d->shuffle.n == 0;
+	return (d->ending || d->closing) && d->shuffle.n == 0;
 }
 
 /* Is there something to be compressed, or a file to be ended? An export without items has an empty file, as AWS's. */
@@ -190,7 +182,7 @@ static bool has_room(const struct export_data *d)
 /* A full lane stops them all: the draws, and so the files, must not depend on how fast a server answers. */
 static void drain(struct export_data *d)
 {
-	while (d->place->rc == 0 && d->shuffle.n > 0 && (d->ending || export_shuffle_full(&d->shuffle)) &&
+	while (d->place->rc == 0 && d->shuffle.n > 0 && (d->ending || d->closing || export_shuffle_full(&d->shuffle)) &&
 	       has_room(d)) {
 		struct export_line line = export_shuffle_draw(&d->shuffle);
 		struct export_lane *l = &d->lanes[export_shuffle_random(&d->shuffle, d->nlanes)];
@@ -205,7 +197,92 @@ static void drain(struct export_data *d)
 
 static bool can_take(const struct export_data *d)
 {
-	return has_room(d) && !export_shuffle_full(&d->shuffle);
+	return !d->due && !d->closing && has_room(d) && !export_shuffle_full(&d->shuffle);
+}
+
+/* --- cuts --- */
+
+static bool lanes_idle(const struct export_data *d)
+{
+	for (size_t i = 0; i < d->nlanes; i++)
+		if (d->lanes[i].busy || d->lanes[i].file != NULL || d->lanes[i].lines.len > 0)
+			return false;
+	return true;
+}
+
+/* Bytes of lines from one cut to the next; the lanes have about equal parts of them. */
+static uint64_t cut_bytes(const struct export_data *d)
+{
+	uint64_t number = d->lanes[0].next;
+	uint64_t times = number / FILES_DOUBLE < FILE_DOUBLINGS ? number / FILES_DOUBLE : FILE_DOUBLINGS;
+	return d->nlanes * d->file_bytes << times;
+}
+
+static void on_due(uv_timer_t *t)
+{
+	struct export_data *d = t->data;
+	/* The end is a cut of its own. */
+	if (!d->due || d->ending || d->place->rc < 0)
+		return;
+	d->due = false;
+	d->closing = true;
+	d->since_cut = 0;
+	d->keeper.cut(d->keeper.arg);
+	export_data_wake(d);
+}
+
+/* Who adds items may be in the middle of something, and could not tell how far it has come: so from the loop. */
+static void arm(struct export_data *d)
+{
+	if (!d->settling)
+		uv_timer_start(&d->timer, on_due, 0, 0);
+}
+
+static int note(struct export_data *d, bool whole, struct err *e)
+{
+	int rc = d->keeper.note(d->keeper.arg, whole, e);
+	if (rc < 0)
+		fail(d, rc, e);
+	return rc;
+}
+
+static void settle(struct export_data *d)
+{
+	struct err e;
+	if (d->closing && drained(d) && lanes_idle(d)) {
+		d->closing = false;
+		d->settling = true;
+		d->nbefore = d->nentries;
+	}
+	if (!d->settling)
+		return;
+	for (size_t i = d->nkept; i < d->nbefore; i++)
+		if (!d->entries[i].whole)
+			return;
+	size_t kept = d->nkept;
+	d->settling = false;
+	d->nkept = d->nbefore;
+	if (note(d, true, &e) < 0)
+		d->nkept = kept;
+	else if (d->due)
+		arm(d);
+}
+
+int export_data_last_cut(struct export_data *d, struct err *e)
+{
+	size_t kept = d->nkept;
+	d->keeper.cut(d->keeper.arg);
+	d->nkept = d->nentries;
+	int rc = note(d, true, e);
+	if (rc < 0)
+		d->nkept = kept;
+	return rc;
+}
+
+void export_data_begun(void *arg)
+{
+	struct err e;
+	note(arg, false, &e);
 }
 
 static void pump(struct export_data *d)
@@ -216,6 +293,8 @@ static void pump(struct export_data *d)
 	drain(d);
 	for (size_t i = 0; i < d->nlanes && d->place->rc == 0 && drained(d); i++)
 		start_work(&d->lanes[i]);
+	if (d->place->rc == 0)
+		settle(d);
 	d->pumping = false;
 }
 
@@ -246,6 +325,7 @@ static int add_line(struct export_data *d, struct span item)
 	struct export_lane *l = &d->lanes[0];
 	if (d->one == NULL) {
 		d->figures.bytes += before.len + item.len + after.len;
+		d->since_cut += before.len + item.len + after.len;
 		return export_shuffle_add(&d->shuffle, before, item, after);
 	}
 	d->figures.bytes += item.len + 1;
@@ -267,6 +347,10 @@ int export_data_add(struct export_data *d, struct span item, struct err *e)
 	d->figures.items++;
 	if (add_line(d, item) < 0)
 		fail_no_memory(d);
+	if (d->since_cut >= cut_bytes(d)) {
+		d->due = true;
+		arm(d);
+	}
 	if (!can_take(d))
 		pump(d);
 	return d->place->rc < 0 ? failure(d, e) : 0;
@@ -281,7 +365,8 @@ void export_data_on_ready(struct export_data *d, void (*ready)(void *arg), void 
 /* --- the whole --- */
 
 int export_data_init(struct export_data *d, uv_loop_t *loop, struct export_place *p, const struct export_options *o,
-		     const char *id, const char *folder, const char *one, struct err *e)
+		     const struct export_data_keeper *keeper, const char *id, const char *folder, const char *one,
+		     struct err *e)
 {
 	*d = (struct export_data){
 		.loop = loop,
@@ -292,7 +377,11 @@ int export_data_init(struct export_data *d, uv_loop_t *loop, struct export_place
 		.seed = o->seed,
 		.file_bytes = o->file_bytes > 0 ? o->file_bytes : EXPORT_FILE_BYTES,
 		.nlanes = one != NULL ? 1 : EXPORT_LANES,
+		.keeper = *keeper,
+		.timing = true,
 	};
+	uv_timer_init(loop, &d->timer);
+	d->timer.data = d;
 	export_shuffle_init(&d->shuffle, o->seed);
 	for (size_t i = 0; i < d->nlanes; i++) {
 		struct export_lane *l = &d->lanes[i];
@@ -320,10 +409,23 @@ void export_data_end(struct export_data *d)
 
 bool export_data_whole(const struct export_data *d)
 {
+	return lanes_idle(d) && drained(d) && d->nentries > 0 && d->nwhole == d->nentries;
+}
+
+int export_data_restore(struct export_data *d, const struct export_entry *entry)
+{
+	struct export_entry *own = new_entry(d, entry->number);
+	if (own == NULL)
+		return -ERR_SYSTEM;
+	*own = *entry;
+	own->whole = true;
+	d->nwhole = d->nbefore = d->nkept = ++d->nentries;
+	d->figures.files++;
+	d->figures.stored_bytes += entry->stored_bytes;
 	for (size_t i = 0; i < d->nlanes; i++)
-		if (d->lanes[i].busy || d->lanes[i].file != NULL || d->lanes[i].lines.len > 0)
-			return false;
-	return drained(d) && d->nentries > 0 && d->nwhole == d->nentries;
+		while (d->lanes[i].next <= entry->number)
+			d->lanes[i].next += d->nlanes;
+	return 0;
 }
 
 void export_data_stop(struct export_data *d)
@@ -334,6 +436,11 @@ void export_data_stop(struct export_data *d)
 	for (size_t i = 0; i < d->nlanes; i++)
 		while (d->lanes[i].busy)
 			uv_run(d->loop, UV_RUN_ONCE);
+	if (!d->timing)
+		return;
+	uv_close((uv_handle_t *)&d->timer, NULL);
+	d->timing = false;
+	uv_run(d->loop, UV_RUN_NOWAIT);
 }
 
 void export_data_fini(struct export_data *d)

@@ -1,4 +1,5 @@
 /* A folder as the place of an export: NAME.part is written, brought to disk and renamed. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
@@ -263,14 +264,73 @@ static void folder_halt(struct export_place *p)
 	}
 }
 
-static int folder_remove(struct export_place *p, const char *name, struct err *e)
+static int folder_remove(struct export_place *p, const char *name, const bool *stop, struct err *e)
 {
+	(void)stop;
 	char *path = path_of(folder_of(p), name, "");
 	if (path == NULL)
 		return no_memory(e);
 	int rc = remove(path) == 0 || errno == ENOENT ? 0 : err_errno(e, errno, "%s", path);
 	free(path);
 	return rc;
+}
+
+/* --- what another run has left --- */
+
+static int survey_one(struct folder *d, const char *folder, const char *file, export_place_found *found, void *arg,
+		      struct err *e)
+{
+	char *name = NULL, *path = NULL;
+	struct stat st;
+	int rc = 0;
+	if (asprintf(&name, "%s%s", folder, file) < 0)
+		return no_memory(e);
+	path = path_of(d, name, "");
+	if (path == NULL)
+		rc = no_memory(e);
+	else if (lstat(path, &st) < 0)
+		rc = errno == ENOENT ? 0 : err_errno(e, errno, "%s", path);
+	else if (!S_ISDIR(st.st_mode))
+		rc = found(arg, name, (uint64_t)st.st_size, "", e);
+	free(name);
+	free(path);
+	return rc;
+}
+
+static int folder_survey(struct export_place *p, const char *folder, export_place_found *found, void *arg,
+			 const bool *stop, struct err *e)
+{
+	char *path = path_of(folder_of(p), folder, "");
+	if (path == NULL)
+		return no_memory(e);
+	DIR *dir = opendir(path);
+	int rc = dir != NULL || errno == ENOENT ? 0 : err_errno(e, errno, "%s", path);
+	for (const struct dirent *one; rc == 0 && dir != NULL && (one = readdir(dir)) != NULL;)
+		rc = survey_one(folder_of(p), folder, one->d_name, found, arg, e);
+	(void)stop;
+	if (dir != NULL)
+		closedir(dir);
+	free(path);
+	return rc;
+}
+
+static void folder_uploads(struct export_place *p, void (*each)(void *arg, const char *name, const char *upload_id),
+			   void *arg)
+{
+	(void)p;
+	(void)each;
+	(void)arg;
+}
+
+static int folder_abort(struct export_place *p, const char *name, const char *upload_id, const bool *stop,
+			struct err *e)
+{
+	(void)p;
+	(void)name;
+	(void)upload_id;
+	(void)stop;
+	(void)e;
+	return 0;
 }
 
 /* --- small files --- */
@@ -311,6 +371,9 @@ struct export_place *export_folder_new(uv_loop_t *loop, const char *path, struct
 		.end = folder_end,
 		.halt = folder_halt,
 		.remove = folder_remove,
+		.survey = folder_survey,
+		.uploads = folder_uploads,
+		.abort = folder_abort,
 		.free = folder_free,
 	};
 	struct folder *d = calloc(1, sizeof(*d));

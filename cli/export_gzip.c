@@ -43,13 +43,13 @@ static int run(struct export_gzip *g, struct buf *out)
 	return 0;
 }
 
-int export_gzip_add(struct export_gzip *g, struct span in, bool end, uint64_t most, struct buf *out)
+int export_gzip_add(struct export_gzip *g, struct span in, bool end, struct buf *out)
 {
 	g->z->next_in = (uint8_t *)in.ptr;
 	g->z->avail_in = (uint32_t)in.len;
 	if (run(g, out) < 0)
 		return -ERR_SYSTEM;
-	if (!end && g->bytes < most)
+	if (!end)
 		return 0;
 	g->z->end_of_stream = 1;
 	if (run(g, out) < 0 || EVP_DigestFinal_ex(g->ctx, g->md5, NULL) != 1)

@@ -22,10 +22,10 @@ struct export_gzip {
 /* Begins a file; `md5` is the algorithm. -ERR_SYSTEM. */
 int export_gzip_begin(struct export_gzip *g, const EVP_MD *md5, struct err *e);
 /*
- * Compresses `in` and appends to `out` what came of it; the file ends when `end`, or when it has `most` bytes or more by
- * then. 1 when it has ended, else 0, or -ERR_SYSTEM. May run on any thread.
+ * Compresses `in` and appends to `out` what came of it; with `end` the file ends there. 1 when it has ended, else 0, or
+ * -ERR_SYSTEM. May run on any thread.
  */
-int export_gzip_add(struct export_gzip *g, struct span in, bool end, uint64_t most, struct buf *out);
+int export_gzip_add(struct export_gzip *g, struct span in, bool end, struct buf *out);
 /* Frees; nothing when it is not begun. */
 void export_gzip_fini(struct export_gzip *g);
 

@@ -23,6 +23,7 @@
 struct export_entry {
 	uint64_t number; /* its place in the manifest */
 	uint64_t items;
+	uint64_t stored_bytes;
 	uint8_t md5[DIGEST_MD5_SIZE];
 	char etag[S3_ETAG_SIZE];
 	char name[EXPORT_NAME_SIZE]; /* in data/ */

@@ -28,6 +28,9 @@ struct export_file {
 	void *arg;
 };
 
+/* A file of `bytes`, by its whole name; `etag` is "" in a folder. 0 or a negative error, which ends it. */
+typedef int export_place_found(void *arg, const char *name, uint64_t bytes, const char *etag, struct err *e);
+
 struct export_place_ops {
 	int (*exists)(struct export_place *p, const char *name, bool *exists, const bool *stop, struct err *e);
 	/* With the folders above it. Those that are there are none of its business. */
@@ -46,8 +49,19 @@ struct export_place_ops {
 	void (*end)(struct export_file *f);
 	/* Gives up what is not whole; f->done is not called any more. Runs the loop. */
 	void (*halt)(struct export_place *p);
-	/* A file, or an empty folder. To tidy up after `halt`; in a bucket the two have 10 s. */
-	int (*remove)(struct export_place *p, const char *name, struct err *e);
+	/*
+	 * A file, or an empty folder; one that is not there is no error. With `stop` NULL it is to tidy up after `halt`: in a
+	 * bucket the two have 10 s.
+	 */
+	int (*remove)(struct export_place *p, const char *name, const bool *stop, struct err *e);
+	/* The files right in a folder, whose name ends in a slash. A folder that is not there has none. */
+	int (*survey)(struct export_place *p, const char *folder, export_place_found *found, void *arg,
+		      const bool *stop, struct err *e);
+	/* Uploads that are begun and not whole. */
+	void (*uploads)(struct export_place *p, void (*each)(void *arg, const char *name, const char *upload_id),
+			void *arg);
+	/* Ends an upload of another run; one that is not there any more is no error. */
+	int (*abort)(struct export_place *p, const char *name, const char *upload_id, const bool *stop, struct err *e);
 	void (*free)(struct export_place *p); /* after `halt`; runs the loop */
 };
 
@@ -59,6 +73,7 @@ struct export_place {
 	char sse_key[256];
 	/* Something has become ready or whole, or has failed. May be called from any call above but exists and put. */
 	void (*wake)(void *arg);
+	void (*begun)(void *arg); /* an upload has an id, and no parts yet */
 	void *arg;
 	int rc; /* of what failed for good */
 	struct err err;

@@ -28,8 +28,8 @@ void export_upload_remedy(struct err *e)
 	char *end = e->message + strlen(e->message), *own = no_bucket ? strrchr(e->message, ';') : NULL;
 	const char *remedy = "";
 	if (e->class == ERR_DENIED)
-		remedy = "; this identity needs s3:PutObject, s3:GetObject, s3:ListBucket and s3:AbortMultipartUpload "
-			 "there";
+		remedy = "; this identity needs s3:PutObject, s3:GetObject, s3:ListBucket, s3:AbortMultipartUpload and "
+			 "s3:DeleteObject there";
 	else if (no_bucket)
 		remedy = "; make the bucket, or name another one";
 	/* What is said of a bucket that is not there is meant for that of the backup, and would be a second remedy. */
@@ -244,6 +244,9 @@ static void on_answer(struct aws_op *op, int rc, void *arg)
 		u->nparts++;
 		release(&u->flying);
 	}
+	/* Parts cost money from then on, which somebody may have to end who knows this run's notes only. */
+	if (step == EXPORT_CREATE)
+		p->begun(p->arg);
 	if (step == EXPORT_CREATE || step == EXPORT_PART)
 		advance(u);
 	else if (step == EXPORT_COMPLETE && u->file.etag[0] == '\0')

@@ -5,49 +5,41 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "cli.h"
 #include "codec/digest.h"
 #include "codec/encode.h"
 
 #define EVERY_MS 1000
 #define VERSION 1
 #define KEYS_MAX ((size_t)64 << 10) /* two keys of each range */
-#define FILE_MAX ((size_t)1 << 20)
+#define FILE_MAX ((size_t)16 << 20)
 #define KEY_HEX_MAX 4096
 
 void journal_init(struct journal *j, char *path, json_t *what)
 {
-	*j = (struct journal){.path = path, .what = what, .at_ms = CLOCK_UNKNOWN, .since_ms = CLOCK_UNKNOWN};
+	*j = (struct journal){.path = path, .what = what, .at_ms = CLOCK_UNKNOWN, .since_ms = CLOCK_UNKNOWN, .fd = -1};
 	buf_init(&j->keys, KEYS_MAX);
 }
 
 void journal_fini(struct journal *j)
 {
+	if (j->fd >= 0)
+		close(j->fd);
 	free(j->path);
 	json_decref(j->what);
+	json_decref(j->position);
+	json_decref(j->more);
 	buf_fini(&j->keys);
 }
 
 /* --- where --- */
 
-static int make_folders(char *path, struct err *e)
-{
-	for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-		*slash = '\0';
-		int rc = mkdir(path, 0700) < 0 && errno != EEXIST
-				 ? err_errno(e, errno, "folder %s (--journal FILE needs none)", path)
-				 : 0;
-		*slash = '/';
-		if (rc < 0)
-			return rc;
-	}
-	return 0;
-}
-
-char *journal_default_path(const json_t *what, struct err *e)
+char *journal_default_path(const json_t *what, const char *folder, struct err *e)
 {
 	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
 	uint8_t hash[DIGEST_SHA256_SIZE];
@@ -61,16 +53,13 @@ char *journal_default_path(const json_t *what, struct err *e)
 	free(text);
 	encode_hex(hex, hash, 8);
 	hex[16] = '\0';
-	int n = state != NULL && state[0] == '/' ? asprintf(&path, "%s/ddb-streamctl/%s.journal", state, hex)
+	int n = folder != NULL			   ? asprintf(&path, "%s/ddb-streamctl-%s.journal", folder, hex)
+		: state != NULL && state[0] == '/' ? asprintf(&path, "%s/ddb-streamctl/%s.journal", state, hex)
 		: home != NULL && home[0] == '/'
 			? asprintf(&path, "%s/.local/state/ddb-streamctl/%s.journal", home, hex)
 			: asprintf(&path, "ddb-streamctl-%s.journal", hex);
 	if (n < 0) {
 		err_set(e, ERR_SYSTEM, "out of memory");
-		return NULL;
-	}
-	if (path[0] == '/' && make_folders(path, e) < 0) {
-		free(path);
 		return NULL;
 	}
 	return path;
@@ -107,15 +96,20 @@ static json_t *ranges_json(const struct ranges *rs)
 	return list;
 }
 
+json_t *journal_position(const struct journal *j)
+{
+	return ranges_json(j->ranges);
+}
+
 static json_t *content(const struct journal *j)
 {
-	json_t *ranges = ranges_json(j->ranges);
-	json_t *o = ranges == NULL
-			    ? NULL
-			    : json_pack("{s:i, s:O, s:I, s:I, s:I, s:I, s:I, s:b, s:o}", "version", VERSION, "what",
-					j->what, "at_ms", (json_int_t)j->at_ms, "since_ms", (json_int_t)j->since_ms,
-					"items", (json_int_t)j->items, "bytes", (json_int_t)j->bytes, "missing",
-					(json_int_t)j->missing, "created", (int)j->created, "ranges", ranges);
+	json_t *ranges = j->position != NULL ? json_incref(j->position) : journal_position(j);
+	json_t *o = ranges == NULL ? NULL
+				   : json_pack("{s:i, s:O, s:I, s:I, s:I, s:I, s:I, s:b, s:o, s:O*}", "version",
+					       VERSION, "what", j->what, "at_ms", (json_int_t)j->at_ms, "since_ms",
+					       (json_int_t)j->since_ms, "items", (json_int_t)j->items, "bytes",
+					       (json_int_t)j->bytes, "missing", (json_int_t)j->missing, "created",
+					       (int)j->created, "ranges", ranges, "more", j->more);
 	return o;
 }
 
@@ -133,24 +127,46 @@ static int write_whole(int fd, const char *text, size_t len)
 	return 0;
 }
 
-static int replace(const char *path, const char *text, struct err *e)
+static int make_folders(char *path, struct err *e)
+{
+	for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		int rc = mkdir(path, 0700) < 0 && errno != EEXIST
+				 ? err_errno(e, errno, "folder %s (--journal FILE needs none)", path)
+				 : 0;
+		*slash = '/';
+		if (rc < 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* The new file is locked before it has its name, so that the journal is never without a lock. */
+static int replace(struct journal *j, const char *text, struct err *e)
 {
 	char *new;
-	if (asprintf(&new, "%s.new", path) < 0)
+	if (asprintf(&new, "%s.new", j->path) < 0)
 		return err_set(e, ERR_SYSTEM, "out of memory");
 	int rc = 0, fd = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		rc = err_errno(e, errno, "journal %s (--journal names another)", new);
 	else if (write_whole(fd, text, strlen(text)) < 0 || fsync(fd) < 0)
 		rc = err_errno(e, errno, "journal %s", new);
-	if (fd >= 0 && close(fd) < 0 && rc == 0)
-		rc = err_errno(e, errno, "journal %s", new);
-	if (rc == 0 && rename(new, path) < 0)
-		rc = err_errno(e, errno, "journal %s", path);
-	if (rc < 0 && fd >= 0)
+	if (rc == 0)
+		flock(fd, LOCK_EX | LOCK_NB);
+	if (rc == 0 && rename(new, j->path) < 0)
+		rc = err_errno(e, errno, "journal %s", j->path);
+	if (rc < 0 && fd >= 0) {
 		unlink(new);
+		close(fd);
+	}
 	free(new);
-	return rc;
+	if (rc < 0)
+		return rc;
+	if (j->fd >= 0)
+		close(j->fd);
+	j->fd = fd;
+	return 0;
 }
 
 int journal_save(struct journal *j, struct err *e)
@@ -162,7 +178,10 @@ int journal_save(struct journal *j, struct err *e)
 		return rc;
 	json_t *o = content(j);
 	char *text = o != NULL ? json_dumps(o, JSON_INDENT(1) | JSON_SORT_KEYS) : NULL;
-	rc = text != NULL ? replace(j->path, text, e) : err_set(e, ERR_SYSTEM, "out of memory");
+	if (j->folders && !j->saved)
+		rc = make_folders(j->path, e);
+	if (rc == 0)
+		rc = text != NULL ? replace(j, text, e) : err_set(e, ERR_SYSTEM, "out of memory");
 	j->saved = j->saved || rc == 0;
 	free(text);
 	json_decref(o);
@@ -181,6 +200,8 @@ static void on_tick(uv_timer_t *t)
 void journal_start(struct journal *j, uv_loop_t *loop, const struct ranges *ranges)
 {
 	j->ranges = ranges;
+	json_decref(j->position);
+	j->position = NULL;
 	if (j->path == NULL)
 		return;
 	uv_timer_init(loop, &j->timer);
@@ -188,6 +209,17 @@ void journal_start(struct journal *j, uv_loop_t *loop, const struct ranges *rang
 	uv_timer_start(&j->timer, on_tick, EVERY_MS, EVERY_MS);
 	uv_unref((uv_handle_t *)&j->timer);
 	j->ticking = true;
+}
+
+static int forget(const struct journal *j, struct err *e)
+{
+	char *new;
+	/* A run that was killed may have left that. */
+	if (asprintf(&new, "%s.new", j->path) >= 0) {
+		unlink(new);
+		free(new);
+	}
+	return unlink(j->path) < 0 && errno != ENOENT ? err_errno(e, errno, "journal %s", j->path) : 0;
 }
 
 int journal_end(struct journal *j, bool keep, struct err *e)
@@ -200,8 +232,8 @@ int journal_end(struct journal *j, bool keep, struct err *e)
 		return 0;
 	if (keep)
 		rc = journal_save(j, e);
-	else if (j->saved && unlink(j->path) < 0 && errno != ENOENT)
-		rc = err_errno(e, errno, "journal %s", j->path);
+	else if (j->saved)
+		rc = forget(j, e);
 	if (!keep)
 		j->saved = false;
 	j->ranges = NULL;
@@ -211,27 +243,42 @@ int journal_end(struct journal *j, bool keep, struct err *e)
 
 /* --- loading --- */
 
-static int damaged(const struct journal *j, struct err *e)
+int journal_damaged(const struct journal *j, struct err *e)
 {
 	return err_set(e, ERR_CORRUPT, "journal %s is damaged: remove it, and begin anew", j->path);
 }
 
-static int read_text(const struct journal *j, struct buf *out, struct err *e)
+/* One that was replaced after it was opened is that of a run that goes on, too. */
+static bool lock(const struct journal *j, int fd)
+{
+	struct stat own, there;
+	return flock(fd, LOCK_EX | LOCK_NB) == 0
+		       ? fstat(fd, &own) == 0 && stat(j->path, &there) == 0 && own.st_ino == there.st_ino
+		       : errno != EWOULDBLOCK;
+}
+
+static int read_text(struct journal *j, struct buf *out, struct err *e)
 {
 	char chunk[16384];
 	ssize_t n;
 	int rc = 0, fd = open(j->path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return err_errno(e, errno, "journal %s", j->path);
+	if (!lock(j, fd))
+		rc = err_set(e, ERR_RETRY, "journal %s is of a run that still goes on: wait for its end, or stop it",
+			     j->path);
 	while (rc == 0 && (n = read(fd, chunk, sizeof(chunk))) != 0) {
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
 			rc = err_errno(e, errno, "journal %s", j->path);
 		else if (buf_append(out, chunk, (size_t)n) < 0)
-			rc = damaged(j, e); /* no journal is so long */
+			rc = journal_damaged(j, e); /* no journal is so long */
 	}
-	close(fd);
+	if (rc < 0)
+		close(fd);
+	else
+		j->fd = fd;
 	return rc;
 }
 
@@ -250,7 +297,7 @@ static int compare(const struct journal *j, const json_t *what, struct err *e)
 				       "options, or remove it and begin anew",
 				       j->path, name, was ? was : "", is ? is : "");
 	}
-	return json_object_size(what) == json_object_size(j->what) ? 0 : damaged(j, e);
+	return json_object_size(what) == json_object_size(j->what) ? 0 : journal_damaged(j, e);
 }
 
 /* Two bytes of text for each; the keys lie one behind the other in j->keys, which does not move any more. */
@@ -296,12 +343,12 @@ static int read_content(struct journal *j, const json_t *o, struct err *e)
 			&what, "at_ms", &at_ms, "since_ms", &since_ms, "items", &items, "bytes", &bytes, "missing",
 			&missing, "created", &created, "ranges", &ranges) < 0 ||
 	    version != VERSION || items < 0 || bytes < 0 || missing < 0 || !json_is_object(what))
-		return damaged(j, e);
+		return journal_damaged(j, e);
 	int rc = compare(j, what, e);
 	if (rc < 0)
 		return rc;
 	if (!read_ranges(j, ranges))
-		return damaged(j, e);
+		return journal_damaged(j, e);
 	j->at_ms = at_ms;
 	j->since_ms = since_ms;
 	j->items = (uint64_t)items;
@@ -309,6 +356,8 @@ static int read_content(struct journal *j, const json_t *o, struct err *e)
 	j->missing = (uint64_t)missing;
 	j->created = created != 0;
 	j->saved = true;
+	j->position = json_incref((json_t *)ranges);
+	j->more = json_incref(json_object_get(o, "more"));
 	return 0;
 }
 
@@ -322,8 +371,43 @@ int journal_load(struct journal *j, bool *exists, struct err *e)
 	int rc = read_text(j, &text, e);
 	json_t *o = rc == 0 ? json_loadb(buf_str(&text), text.len, JSON_REJECT_DUPLICATES, NULL) : NULL;
 	if (rc == 0)
-		rc = o != NULL ? read_content(j, o, e) : damaged(j, e);
+		rc = o != NULL ? read_content(j, o, e) : journal_damaged(j, e);
 	json_decref(o);
 	buf_fini(&text);
 	return rc;
+}
+
+int journal_resume(struct journal *j)
+{
+	struct err e;
+	bool exists;
+	if (journal_load(j, &exists, &e) < 0) {
+		cli_say("%s", e.message);
+		return e.class == ERR_CONFLICT	? EX_USAGE
+		       : e.class == ERR_CORRUPT ? EX_DATAERR
+		       : e.class == ERR_RETRY	? EX_TEMPFAIL
+						: EX_OSERR;
+	}
+	if (exists)
+		return 0;
+	cli_say("--resume: there is no journal %s: no such run was stopped, or it has come to its end since; begin it "
+		"without --resume",
+		j->path);
+	return EX_NOINPUT;
+}
+
+int journal_refuse(struct journal *j)
+{
+	struct err e;
+	bool exists;
+	int rc = journal_load(j, &exists, &e);
+	if (rc == 0 && !exists)
+		return 0;
+	if (rc == -ERR_RETRY) {
+		cli_say("%s", e.message);
+		return EX_TEMPFAIL;
+	}
+	cli_say("journal %s is of a run that was stopped: go on with that one by --resume, or give it up by --clean-up",
+		j->path);
+	return EX_CANTCREAT;
 }

@@ -24,8 +24,8 @@ struct options {
 	/* what of it */
 	char *table, *key, *key_value, *key_range, *hash, *tenant, *prefix, *at, *with, *at_seq, *since, *limit;
 	/* what to do with it */
-	char *output, *to, *format, *to_file, *to_table, *to_region, *via_import, *rate, *journal, *sample, *seed,
-		*into;
+	char *output, *to, *format, *file_size, *to_file, *to_table, *to_region, *via_import, *rate, *journal, *sample,
+		*seed, *into;
 	bool in_place, resume, dry_run, no_wait, cancel;
 	bool deep, repair, to_scratch_file, clean_up;
 	bool diff, size, detail;

@@ -60,6 +60,8 @@ json_t *restore_what(const struct session *s, const struct options *o)
 		{"--to-table", o->to_table},
 		{"--to-region", o->to_region},
 		{"--via-import", o->via_import},
+		{"--to", o->to},
+		{"--format", o->format},
 		{"--in-place", o->in_place ? "yes" : NULL},
 	};
 	json_t *what = json_object();

@@ -46,6 +46,8 @@ int restore_fill(const struct restore_plan *p, const struct schema *sc, struct a
 int restore_in_place(const struct restore_plan *p, struct restore_figures *out);
 /* Into a table that DynamoDB's import makes from a snapshot. */
 int restore_by_import(const struct restore_plan *p, struct restore_figures *out);
+/* Removes what such a run has written that was stopped before its import began. */
+int restore_import_give_up(const struct restore_plan *p, struct restore_figures *out);
 /* Says whether that can be done, and what it would take. */
 int restore_import_dry(const struct restore_plan *p, struct restore_figures *out);
 /* Says what it would take: of a restore into a file or a table, or of a snapshot (options->to). */

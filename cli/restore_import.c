@@ -34,6 +34,31 @@ struct by_import {
 	bool open;
 };
 
+/* --- what the journal knows of the import: {"data", "manifest", "arn"}, once the snapshot is whole --- */
+
+static const char *noted(const struct by_import *b, const char *name)
+{
+	return json_string_value(json_object_get(json_object_get(b->plan->journal->more, "import"), name));
+}
+
+/* "" for an `arn`: it may have begun, or not. Returns the exit code. */
+static int note(struct by_import *b, const char *data, const char *manifest, const char *arn)
+{
+	struct journal *j = b->plan->journal;
+	json_t *o = json_pack("{s:s, s:s, s:s}", "data", data, "manifest", manifest, "arn", arn);
+	struct err e;
+	int rc = j->more != NULL && o != NULL && json_object_set(j->more, "import", o) == 0
+			 ? journal_save(j, &e)
+			 : err_set(&e, ERR_SYSTEM, "out of memory");
+	json_decref(o);
+	return rc < 0 ? cli_fail(&e) : 0;
+}
+
+static bool was_noted(const struct by_import *b)
+{
+	return noted(b, "data") != NULL && noted(b, "manifest") != NULL && noted(b, "arn") != NULL;
+}
+
 static int look(struct by_import *b, unsigned *attempt)
 {
 	return session_settle(b->plan->session, &b->op, (*attempt)++);
@@ -64,7 +89,11 @@ static int check_absent(struct by_import *b)
 		return 0;
 	if (rc < 0)
 		return cli_fail(&b->op.err);
-	cli_say("table %s exists; an import makes a new one: name another, or restore without --via-import", table);
+	if (b->plan->options->clean_up)
+		cli_say("table %s exists: the import from that snapshot may have begun; --resume follows it", table);
+	else
+		cli_say("table %s exists; an import makes a new one: name another, or restore without --via-import",
+			table);
 	return EX_CANTCREAT;
 }
 
@@ -95,9 +124,9 @@ static void make_token(const struct by_import *b, const char *data, char token[T
 	token[TOKEN_SIZE - 1] = '\0';
 }
 
-static int begin(struct by_import *b, const struct export *x, struct import_description *d)
+static int begin(struct by_import *b, struct import_description *d)
 {
-	const char *data = export_data(x);
+	const char *data = noted(b, "data");
 	char token[TOKEN_SIZE], bucket[64];
 	unsigned attempt = 1;
 	int rc;
@@ -108,12 +137,15 @@ static int begin(struct by_import *b, const struct export *x, struct import_desc
 		rc = look(b, &attempt);
 	} while (rc > 0);
 	if (rc == 0)
-		return 0;
+		return note(b, data, noted(b, "manifest"), d->arn);
 	if (b->op.err.maybe_done)
-		cli_say("the snapshot %s is whole; whether its import has begun, aws dynamodb list-imports tells",
-			export_manifest(x));
+		cli_say("the snapshot %s is whole; whether its import has begun, aws dynamodb list-imports tells, and "
+			"the same command and --resume find out",
+			noted(b, "manifest"));
 	else
-		cli_say("the snapshot %s is whole, but its import did not begin", export_manifest(x));
+		cli_say("the snapshot %s is whole, but its import did not begin; the same command and --resume try it "
+			"again",
+			noted(b, "manifest"));
 	return cli_fail(&b->op.err);
 }
 
@@ -161,7 +193,8 @@ static int follow(struct by_import *b, struct import_description *d)
 	if (said_ms != 0 && isatty(STDERR_FILENO) == 1)
 		fputs("\r\033[K", stderr);
 	if (rc < 0 || b->plan->session->stop)
-		cli_say("the import goes on without this program: aws dynamodb describe-import --import-arn %s",
+		cli_say("the import goes on without this program: the same command and --resume follow it, and so does "
+			"aws dynamodb describe-import --import-arn %s",
 			arn ? arn : "");
 	free(arn);
 	if (b->plan->session->stop)
@@ -210,32 +243,37 @@ static int judge(const struct by_import *b, const struct import_description *d, 
 	return complete ? CLI_INCOMPLETE : EX_UNAVAILABLE;
 }
 
-static int import(struct by_import *b, const struct snapshot *sn, struct restore_figures *out)
+/* From where it stands to its end. */
+static int import(struct by_import *b, struct restore_figures *out)
 {
-	const struct export_figures *f = export_figures(sn->export);
+	struct journal *j = b->plan->journal;
 	struct import_description d = {0};
-	int code = begin(b, sn->export, &d);
+	struct err e;
+	int code = 0;
+	/* Another run may have begun it: then it is followed, and no second one begins. */
+	if (noted(b, "arn")[0] == '\0')
+		code = begin(b, &d);
+	else
+		d = (struct import_description){.arn = strdup(noted(b, "arn")), .status = IMPORT_STATUS_UNKNOWN};
 	if (code == 0)
 		code = follow(b, &d);
-	if (code == 0)
-		code = judge(b, &d, f->items);
+	bool ended = code == 0;
+	if (ended)
+		code = judge(b, &d, j->items);
 	out->items = d.imported_items;
-	out->bytes = f->bytes;
-	out->missing = sn->missing;
+	out->bytes = j->bytes;
+	out->missing = j->missing;
 	import_description_fini(&d);
-	int finished = code == 0 || code == CLI_INCOMPLETE ? finish(b) : 0;
+	int finished = ended && (code == 0 || code == CLI_INCOMPLETE) ? finish(b) : 0;
+	if (ended && finished == 0 && journal_end(j, false, &e) < 0)
+		finished = cli_fail(&e);
 	return code != 0 ? code : finished;
 }
 
-static int write_and_import(struct by_import *b, struct restore_figures *out)
+static struct export_options export_options(const struct by_import *b)
 {
 	const struct restore_plan *p = b->plan;
-	struct snapshot sn = {.session = p->session,
-			      .narrow = p->narrow,
-			      .at = p->at,
-			      .since_ms = p->since_ms,
-			      .expected = restore_expected(p, &b->schema)};
-	const struct export_options eo = {
+	return (struct export_options){
 		.to = p->options->via_import,
 		.table_name = p->options->table,
 		.table_arn = json_string_value(json_object_get(b->schema.table, "TableArn")),
@@ -245,11 +283,39 @@ static int write_and_import(struct by_import *b, struct restore_figures *out)
 		.seed = (uint64_t)clock_wall_ms(),
 		.stop = &p->session->stop,
 	};
-	int code = snapshot_write(&sn, &eo);
+}
+
+static int write_snapshot(struct by_import *b)
+{
+	const struct restore_plan *p = b->plan;
+	struct snapshot sn = {.session = p->session,
+			      .narrow = p->narrow,
+			      .at = p->at,
+			      .since_ms = p->since_ms,
+			      .expected = restore_expected(p, &b->schema),
+			      .journal = p->journal,
+			      .resumed = p->resumed};
+	struct export_options eo = export_options(b);
+	int code = snapshot_file_size(p->options, &eo);
 	if (code == 0)
-		code = import(b, &sn, out);
+		code = snapshot_write(&sn, &eo);
+	if (code == 0)
+		code = note(b, export_data(sn.export), export_manifest(sn.export), "");
 	snapshot_close(&sn);
 	return code;
+}
+
+static int write_and_import(struct by_import *b, struct restore_figures *out)
+{
+	int code = was_noted(b) ? 0 : write_snapshot(b);
+	return code == 0 ? import(b, out) : code;
+}
+
+static int give_up(struct by_import *b, struct restore_figures *out)
+{
+	const struct export_options eo = export_options(b);
+	(void)out;
+	return snapshot_give_up(b->plan->session, b->plan->journal, &eo);
 }
 
 static void tell_notes(const struct by_import *b)
@@ -275,10 +341,12 @@ static int run(const struct restore_plan *p, struct restore_figures *out,
 		code = snapshot_check(p->session, p->options->via_import);
 	if (code == 0)
 		code = make_spec(&b);
-	if (code == 0)
+	/* Where an import may have begun, the table may be its. */
+	if (code == 0 && (!was_noted(&b) || p->options->clean_up))
 		code = check_absent(&b);
 	if (code == 0) {
-		tell_notes(&b);
+		if (!p->options->clean_up)
+			tell_notes(&b);
 		code = act(&b, out);
 	}
 	table_spec_fini(&b.spec);
@@ -292,6 +360,11 @@ static int run(const struct restore_plan *p, struct restore_figures *out,
 int restore_by_import(const struct restore_plan *p, struct restore_figures *out)
 {
 	return run(p, out, write_and_import);
+}
+
+int restore_import_give_up(const struct restore_plan *p, struct restore_figures *out)
+{
+	return run(p, out, give_up);
 }
 
 static int look_ahead(struct by_import *b, struct restore_figures *out)

@@ -10,6 +10,7 @@
 #include "confirm.h"
 #include "cover.h"
 #include "restore.h"
+#include "snapshot.h"
 
 const char restore_help[] =
 	"Usage: ddb-streamctl [-c FILE | --bucket NAME] restore --table T --at TIME TARGET [OPTION]...\n"
@@ -41,6 +42,8 @@ const char restore_help[] =
 	"      --dry-run              say what would be read and written, and what AWS would charge\n"
 	"      --rate UNITS           at most so many write units a second\n"
 	"      --resume               go on with the same command that was stopped\n"
+	"      --clean-up             remove the snapshot of a --via-import that was stopped before its import began\n"
+	"      --file-size SIZE       of that snapshot, as snapshot has it\n"
 	"      --journal FILE         where that is noted (default: beside the file, or in "
 	"~/.local/state/ddb-streamctl)\n"
 	"      --to-region NAME       of the table that is written, when the bucket lies in another one\n"
@@ -70,6 +73,8 @@ static int run_kind(const struct restore_plan *p, struct restore_figures *f)
 		return o->via_import != NULL ? restore_import_dry(p, f) : restore_dry(p, f);
 	if (o->to_file != NULL)
 		return restore_to_file(p, f);
+	if (o->clean_up)
+		return restore_import_give_up(p, f);
 	if (o->via_import != NULL)
 		return restore_by_import(p, f);
 	return o->in_place ? restore_in_place(p, f) : restore_to_table(p, f);
@@ -79,7 +84,7 @@ static int run(const struct restore_plan *p)
 {
 	struct restore_figures f = {0};
 	int code = run_kind(p, &f);
-	if (code != 0)
+	if (code != 0 || p->options->clean_up)
 		return code;
 	if (p->options->json && !p->options->dry_run)
 		report_json(p, &f);
@@ -121,13 +126,17 @@ static int check_target(const struct options *o)
 		return cli_usage("restore: --to-file goes without --to-table, --in-place, --to-region and --rate");
 	if (o->to_file != NULL && strcmp(o->to_file, "-") == 0 && (o->resume || o->json))
 		return cli_usage("restore: --to-file - goes without --resume and --output json");
-	if (o->via_import != NULL && (o->to_table == NULL || o->in_place || o->resume || o->rate != NULL))
-		return cli_usage(
-			"restore: --via-import needs --to-table, and goes without --in-place, --resume and --rate");
+	if (o->via_import != NULL && (o->to_table == NULL || o->in_place || o->rate != NULL))
+		return cli_usage("restore: --via-import needs --to-table, and goes without --in-place and --rate");
+	if (o->via_import == NULL && (o->clean_up || o->file_size != NULL))
+		return cli_usage("restore: --clean-up and --file-size are for --via-import");
+	struct export_options eo = {0};
+	if (snapshot_file_size(o, &eo) != 0)
+		return EX_USAGE;
 	if (o->via_import != NULL && strncmp(o->via_import, "s3://", 5) != 0)
 		return cli_usage("--via-import %s: s3://BUCKET/PREFIX/, where the snapshot is written", o->via_import);
-	if (o->dry_run && o->resume)
-		return cli_usage("restore: --dry-run goes without --resume");
+	if (o->dry_run + o->resume + o->clean_up > 1)
+		return cli_usage("restore: of --dry-run, --resume and --clean-up only one can be given");
 	return 0;
 }
 
@@ -156,7 +165,7 @@ static int open_journal(struct session *s, const struct options *o, struct journ
 {
 	struct err e;
 	char *path = NULL;
-	bool exists, wanted = !o->dry_run && (o->to_file == NULL || strcmp(o->to_file, "-") != 0);
+	bool wanted = !o->dry_run && (o->to_file == NULL || strcmp(o->to_file, "-") != 0);
 	json_t *what = restore_what(s, o);
 	if (what == NULL) {
 		cli_say("out of memory");
@@ -166,21 +175,19 @@ static int open_journal(struct session *s, const struct options *o, struct journ
 		path = strdup(o->journal);
 	else if (wanted && o->to_file != NULL && asprintf(&path, "%s.journal", o->to_file) < 0)
 		path = NULL;
-	else if (wanted && o->to_file == NULL && (path = journal_default_path(what, &e)) == NULL) {
+	else if (wanted && o->to_file == NULL && (path = journal_default_path(what, NULL, &e)) == NULL) {
 		json_decref(what);
 		return cli_fail(&e);
 	}
 	journal_init(j, path, what);
-	if (!o->resume)
+	j->folders = o->journal == NULL && o->to_file == NULL;
+	/* What a run that was stopped has written to a bucket is known by its journal alone. */
+	if (wanted && o->via_import != NULL && !o->resume && !o->clean_up)
+		return journal_refuse(j);
+	if (!o->resume && !o->clean_up)
 		return 0;
-	if (journal_load(j, &exists, &e) < 0) {
-		cli_say("%s", e.message);
-		return e.class == ERR_CONFLICT ? EX_USAGE : e.class == ERR_CORRUPT ? EX_DATAERR : EX_OSERR;
-	}
-	if (exists)
-		return 0;
-	cli_say("--resume: there is no journal %s: no such run was stopped; begin it without --resume", j->path);
-	return EX_NOINPUT;
+	int code = journal_resume(j);
+	return o->via_import != NULL ? snapshot_left(code, o->via_import) : code;
 }
 
 static int find_time(struct session *s, const struct options *o, const char *option, const char *text, int64_t *ms)
@@ -194,7 +201,7 @@ static int find_times(struct session *s, const struct options *o, struct restore
 {
 	struct journal *j = p->journal;
 	int code = 0;
-	if (o->resume) {
+	if (o->resume || o->clean_up) {
 		p->at.ms = j->at_ms;
 		p->since_ms = j->since_ms;
 	} else {

@@ -4,14 +4,13 @@
 #include <string.h>
 
 #include "base/config.h"
+#include "base/units.h"
 #include "cli.h"
 #include "export_place.h"
 #include "progress.h"
-#include "state.h"
 
 struct run {
 	struct snapshot *snapshot;
-	struct state state;
 	struct progress progress;
 	struct state_item *waiting; /* the export had no room for it */
 };
@@ -35,7 +34,7 @@ static bool offer(struct run *r, struct state_item *si)
 	if (rc == 1)
 		return false;
 	if (rc < 0)
-		state_fail(&r->state, rc, &e);
+		state_fail(&r->snapshot->state, rc, &e);
 	r->progress.items = export_figures(x)->items;
 	r->progress.bytes = export_figures(x)->bytes;
 	state_done(si);
@@ -46,36 +45,79 @@ static void deliver(struct state_item *si, void *arg)
 {
 	struct run *r = arg;
 	const struct span body = {buf_str(&si->at[0].body), si->at[0].body.len};
-	r->progress.seen = r->state.seen;
+	r->progress.seen = r->snapshot->state.seen;
 	if (si->problem[0] != '\0')
 		missing(r, si);
 	else if (!narrow_has(r->snapshot->narrow, body))
 		state_done(si);
 	else if (!offer(r, si))
-		state_block(&r->state, r->waiting = si);
+		state_block(&r->snapshot->state, r->waiting = si);
 }
 
 static void on_ready(void *arg)
 {
 	struct run *r = arg;
 	struct state_item *si = r->waiting;
-	if (si == NULL || r->state.finished)
+	if (si == NULL || r->snapshot->state.finished)
 		return;
 	r->waiting = NULL;
 	if (offer(r, si))
-		state_block(&r->state, NULL);
+		state_block(&r->snapshot->state, NULL);
 	else
 		r->waiting = si;
+}
+
+/* --- the journal --- */
+
+static void on_cut(void *arg)
+{
+	struct snapshot *sn = arg;
+	const struct export_figures *f = export_figures(sn->export);
+	const struct journal now = {.ranges = &sn->state.ranges};
+	json_decref(sn->cut_position);
+	sn->cut_position = journal_position(&now);
+	sn->cut_items = f->items;
+	sn->cut_bytes = f->bytes;
+	sn->cut_missing = sn->missing;
+}
+
+static int keep(void *arg, json_t *state, bool whole, struct err *e)
+{
+	struct snapshot *sn = arg;
+	struct journal *j = sn->journal;
+	if (j->more == NULL)
+		j->more = json_object();
+	if (state == NULL || json_object_set_new(j->more, "export", state) < 0 || (whole && sn->cut_position == NULL))
+		return err_set(e, ERR_SYSTEM, "out of memory");
+	if (whole) {
+		json_decref(j->position);
+		j->position = json_incref(sn->cut_position);
+		j->items = sn->cut_items;
+		j->bytes = sn->cut_bytes;
+		j->missing = sn->cut_missing;
+	}
+	return journal_save(j, e);
+}
+
+/* After a failure. */
+static void end_journal(const struct snapshot *sn, bool kept, struct err *e)
+{
+	struct err other;
+	/* When it cannot be saved once more, what it said before is as good. */
+	journal_end(sn->journal, kept, &other);
+	if (kept)
+		err_prefix(e, "not finished; the same command and --resume go on");
 }
 
 static int write_all(struct run *r, struct err *e)
 {
 	struct session *s = r->snapshot->session;
 	progress_start(&r->progress, &s->loop);
+	r->progress.before = export_figures(r->snapshot->export)->items;
 	r->progress.expected = r->snapshot->expected;
 	export_on_ready(r->snapshot->export, on_ready, r);
-	state_start(&r->state);
-	int rc = state_run(&r->state, e);
+	state_start(&r->snapshot->state);
+	int rc = state_run(&r->snapshot->state, e);
 	if (rc == 0)
 		rc = export_finish(r->snapshot->export, &s->stop, e);
 	progress_end(&r->progress, rc == 0 ? "written" : NULL);
@@ -130,7 +172,25 @@ bool snapshot_is_bucket(const char *to)
 	return strncmp(to, "s3://", 5) == 0;
 }
 
-/* As if nothing could be compressed: a part each 5 MiB, two more requests for a file of 64 MiB, and what lies beside them. */
+int snapshot_left(int code, const char *to)
+{
+	if (code == EX_DATAERR)
+		cli_say("what that run has written lies below %s, in a folder without manifest-summary.json, and in "
+			"unfinished uploads: remove them, too",
+			to);
+	return code;
+}
+
+int snapshot_file_size(const struct options *o, struct export_options *eo)
+{
+	if (o->file_size == NULL ||
+	    (units_size_bytes(o->file_size, &eo->file_bytes) && eo->file_bytes >= EXPORT_FILE_BYTES_MIN &&
+	     eo->file_bytes <= EXPORT_FILE_BYTES_MAX))
+		return 0;
+	return cli_usage("--file-size %s: with a unit, from 64KiB to 4GiB, such as 32MiB", o->file_size);
+}
+
+/* As if nothing could be compressed: a part each 5 MiB, two more requests for a file, and what lies beside them. */
 uint64_t snapshot_requests_most(uint64_t bytes)
 {
 	return bytes / S3_PART_BYTES_MIN + 3 * (bytes / EXPORT_FILE_BYTES + EXPORT_LANES) + EXPORT_SMALL_FILES;
@@ -144,9 +204,16 @@ static int refuse(const struct err *e)
 	return usage ? EX_USAGE : e->class == ERR_CONFLICT ? EX_CANTCREAT : code;
 }
 
-int snapshot_write(struct snapshot *sn, const struct export_options *eo)
+static const json_t *noted(const struct journal *j)
+{
+	return json_object_get(j->more, "export");
+}
+
+int snapshot_write(struct snapshot *sn, const struct export_options *given)
 {
 	struct run r = {.snapshot = sn};
+	struct journal *j = sn->journal;
+	struct export_options eo = *given;
 	const struct state_options so = {
 		.at = {sn->at},
 		.ntimes = 1,
@@ -154,18 +221,32 @@ int snapshot_write(struct snapshot *sn, const struct export_options *eo)
 		.bodies = true,
 		.prefix = buf_str(&sn->narrow->prefix),
 		.exact = sn->narrow->exact,
+		.bounds = sn->resumed ? j->bounds : NULL,
+		.nbounds = sn->resumed ? j->nbounds : 0,
 		.deliver = deliver,
 		.arg = &r,
 	};
 	struct err e;
-	sn->missing = 0;
-	sn->export = export_new(&sn->session->aws, eo, &e);
-	if (sn->export == NULL)
+	if (sn->resumed && !export_can_resume(noted(j), eo.format)) {
+		journal_damaged(j, &e);
+		return snapshot_left(cli_fail(&e), eo.to);
+	}
+	sn->missing = j->missing;
+	sn->keeper = (struct export_keeper){.cut = on_cut, .keep = keep, .arg = sn};
+	eo.keeper = &sn->keeper;
+	eo.resume = sn->resumed ? noted(j) : NULL;
+	sn->export = export_new(&sn->session->aws, &eo, &e);
+	if (sn->export == NULL) {
+		if (!sn->resumed)
+			journal_end(j, false, NULL);
 		return refuse(&e);
-	int rc = state_init(&r.state, sn->session, &so, &e);
+	}
+	int rc = state_init(&sn->state, sn->session, &so, &e);
 	if (rc == 0)
 		rc = write_all(&r, &e);
-	state_fini(&r.state);
+	state_fini(&sn->state);
+	if (rc < 0)
+		end_journal(sn, export_kept(sn->export), &e);
 	return rc < 0 ? cli_fail(&e) : 0;
 }
 
@@ -174,4 +255,21 @@ void snapshot_close(struct snapshot *sn)
 	if (sn->export != NULL)
 		export_free(sn->export);
 	sn->export = NULL;
+	json_decref(sn->cut_position);
+	sn->cut_position = NULL;
+}
+
+int snapshot_give_up(struct session *s, struct journal *j, const struct export_options *given)
+{
+	struct export_options eo = *given;
+	struct err e;
+	eo.resume = noted(j);
+	if (!export_can_resume(eo.resume, eo.format)) {
+		journal_damaged(j, &e);
+		return snapshot_left(cli_fail(&e), eo.to);
+	}
+	int rc = export_discard(&s->aws, &eo, &e);
+	if (rc == 0)
+		rc = journal_end(j, false, &e);
+	return rc < 0 ? refuse(&e) : 0;
 }

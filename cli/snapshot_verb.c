@@ -1,6 +1,7 @@
 /* snapshot: the verb: a table's state as files that other tools read. */
 #include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -21,7 +22,16 @@ const char snapshot_help[] =
 	"                             default): the last moment that is known to be complete\n"
 	"      --format NAME          dynamodb (the default), or replicator: the one file that dynamodb-replicator's\n"
 	"                             incremental-snapshot writes\n"
+	"      --file-size SIZE       lines of a data file, about (default 32MiB); a run that goes on does again what "
+	"is "
+	"in\n"
+	"                             four of them at most\n"
 	"      --prefix TEXT, --hash VALUE, --tenant VALUE   only a part of the table, as restore has them\n"
+	"      --resume               go on with the same command that was stopped, behind the files that are whole\n"
+	"      --clean-up             remove what the same command has left that was stopped\n"
+	"      --journal FILE         where that is noted (default: in the folder, or beside the one file; of a bucket "
+	"in\n"
+	"                             ~/.local/state/ddb-streamctl)\n"
 	"      --dry-run              say what would be read and written, and what AWS would charge\n"
 	"      --force                even when the backup is not known to be complete at TIME\n"
 	"  -o, --output FORMAT        text (the default) or json\n";
@@ -49,7 +59,10 @@ static void report(const struct options *o, const struct snapshot *sn)
 
 static int run(struct snapshot *sn, const struct options *o, const struct export_options *eo)
 {
+	struct err e;
 	int code = snapshot_write(sn, eo);
+	if (code == 0 && journal_end(sn->journal, false, &e) < 0)
+		code = cli_fail(&e);
 	if (code == 0)
 		report(o, sn);
 	if (code == 0 && sn->missing > 0) {
@@ -74,62 +87,127 @@ static int look_ahead(struct session *s, const struct options *o, const struct n
 	return code == 0 && f.missing > 0 ? CLI_INCOMPLETE : code;
 }
 
-static int snapshot(struct session *s, const struct options *o, enum export_format format)
+/* --- the journal --- */
+
+/* malloc'd; NULL without memory, or after a failure that `e` tells. */
+static char *journal_path(const struct options *o, const json_t *what, struct err *e)
+{
+	char *path = NULL;
+	err_set(e, ERR_SYSTEM, "out of memory");
+	if (o->journal != NULL)
+		return strdup(o->journal);
+	if (snapshot_is_bucket(o->to))
+		return journal_default_path(what, NULL, e);
+	if (o->format == NULL || strcmp(o->format, "replicator") != 0)
+		return journal_default_path(what, o->to, e);
+	return asprintf(&path, "%s.journal", o->to) < 0 ? NULL : path;
+}
+
+static int open_journal(struct session *s, const struct options *o, struct journal *j)
+{
+	json_t *what = restore_what(s, o);
+	struct err e;
+	char *path = what != NULL ? journal_path(o, what, &e) : NULL;
+	if (path == NULL) {
+		json_decref(what);
+		return what != NULL ? cli_fail(&e) : (cli_say("out of memory"), EX_OSERR);
+	}
+	journal_init(j, path, what);
+	j->folders = o->journal == NULL && snapshot_is_bucket(o->to);
+	/* A run that was stopped has files and uploads, which nobody else knows of. */
+	if (!o->resume && !o->clean_up)
+		return journal_refuse(j);
+	return snapshot_left(journal_resume(j), o->to);
+}
+
+/* The moment; that of a run that goes on is the one that it began with. */
+static int find_time(struct session *s, const struct options *o, struct journal *j)
+{
+	const char *at = o->at != NULL ? o->at : "latest";
+	int code = 0;
+	if (o->resume || o->clean_up)
+		return 0;
+	code = cover_parse("--at", at, &j->at_ms);
+	return code == 0 ? cover_check(s, o, "--at", at, &j->at_ms) : code;
+}
+
+static int act(struct session *s, const struct options *o, const struct narrow *n, struct journal *j,
+	       struct export_options *eo)
 {
 	struct schema sc = {0};
+	int code = schema_load(s, &sc);
+	eo->table_arn = json_string_value(json_object_get(sc.table, "TableArn"));
+	eo->table_id = json_string_value(json_object_get(sc.table, "TableId"));
+	eo->at_ms = j->at_ms;
+	struct snapshot sn = {
+		.session = s,
+		.narrow = n,
+		.at = {.ms = j->at_ms},
+		.since_ms = CLOCK_UNKNOWN,
+		.expected = narrow_is_part(n) ? 0 : schema_item_count(&sc),
+		.journal = j,
+		.resumed = o->resume,
+	};
+	if (code == 0)
+		code = o->dry_run ? look_ahead(s, o, n, j->at_ms) : run(&sn, o, eo);
+	schema_fini(&sc);
+	return code;
+}
+
+static int snapshot(struct session *s, const struct options *o, struct export_options *eo)
+{
 	struct narrow n;
-	const char *at = o->at != NULL ? o->at : "latest";
-	int64_t at_ms = 0;
+	struct journal j;
+	journal_init(&j, NULL, NULL);
+	eo->stop = &s->stop;
 	int code = narrow_init(&n, s, o);
 	if (code == 0)
 		code = snapshot_check(s, o->to);
+	if (code == 0 && !o->dry_run)
+		code = open_journal(s, o, &j);
 	if (code == 0)
-		code = cover_parse("--at", at, &at_ms);
+		code = find_time(s, o, &j);
 	if (code == 0)
-		code = cover_check(s, o, "--at", at, &at_ms);
-	if (code == 0)
-		code = schema_load(s, &sc);
-	const struct export_options eo = {
-		.to = o->to,
-		.format = format,
-		.table_name = o->table,
-		.table_arn = json_string_value(json_object_get(sc.table, "TableArn")),
-		.table_id = json_string_value(json_object_get(sc.table, "TableId")),
-		.at_ms = at_ms,
-		.start_ms = clock_wall_ms(),
-		.seed = (uint64_t)clock_wall_ms(),
-		.stop = &s->stop,
-	};
-	struct snapshot sn = {.session = s, .narrow = &n, .at = {.ms = at_ms}, .since_ms = CLOCK_UNKNOWN};
-	sn.expected = narrow_is_part(&n) ? 0 : schema_item_count(&sc);
-	if (code == 0)
-		code = o->dry_run ? look_ahead(s, o, &n, at_ms) : run(&sn, o, &eo);
-	schema_fini(&sc);
+		code = o->clean_up ? snapshot_give_up(s, &j, eo) : act(s, o, &n, &j, eo);
 	narrow_fini(&n);
+	journal_fini(&j);
 	return code;
+}
+
+static int check_usage(const struct options *o, struct export_options *eo)
+{
+	int64_t ms;
+	if (o->table == NULL)
+		return cli_usage("snapshot: --table is missing");
+	if (o->to == NULL || o->to[0] == '\0')
+		return cli_usage("snapshot: --to is missing: s3://BUCKET/PREFIX/, or a folder");
+	if (o->format != NULL && strcmp(o->format, "replicator") == 0)
+		eo->format = EXPORT_REPLICATOR;
+	else if (o->format != NULL && strcmp(o->format, "dynamodb") != 0)
+		return cli_usage("--format %s: allowed are dynamodb and replicator", o->format);
+	if (o->dry_run + o->resume + o->clean_up > 1)
+		return cli_usage("snapshot: of --dry-run, --resume and --clean-up only one can be given");
+	int code = snapshot_file_size(o, eo);
+	if (code == 0)
+		code = narrow_usage(o);
+	return code == 0 && o->at != NULL ? cover_parse("--at", o->at, &ms) : code;
 }
 
 int snapshot_run(const struct options *o)
 {
 	struct session s;
-	enum export_format format = EXPORT_DYNAMODB_JSON;
-	int64_t ms;
-	if (o->table == NULL)
-		return cli_usage("snapshot: --table is missing");
-	if (o->to == NULL)
-		return cli_usage("snapshot: --to is missing: s3://BUCKET/PREFIX/, or a folder");
-	if (o->format != NULL && strcmp(o->format, "replicator") == 0)
-		format = EXPORT_REPLICATOR;
-	else if (o->format != NULL && strcmp(o->format, "dynamodb") != 0)
-		return cli_usage("--format %s: allowed are dynamodb and replicator", o->format);
-	int code = narrow_usage(o);
-	if (code == 0 && o->at != NULL)
-		code = cover_parse("--at", o->at, &ms);
+	struct export_options eo = {
+		.to = o->to,
+		.table_name = o->table,
+		.start_ms = clock_wall_ms(),
+		.seed = (uint64_t)clock_wall_ms(),
+	};
+	int code = check_usage(o, &eo);
 	if (code != 0)
 		return code;
 	code = session_open(&s, o);
 	if (code == 0)
-		code = snapshot(&s, o, format);
+		code = snapshot(&s, o, &eo);
 	session_close(&s);
 	return code;
 }

@@ -245,6 +245,16 @@ class FakeCtl(Runs, fake.TestCase):
     def where(self):
         return ["--bucket", self.bucket]
 
+    def end(self, run, how):
+        """Stops a run by that signal, while faults hold it; they are gone afterwards. What it said."""
+        run.send_signal(how)
+        code = run.wait(60)
+        with open(run.said, encoding="utf-8") as f:
+            said = f.read()
+        self.fake.do("clear_faults")
+        self.assertEqual(code, -how, said)
+        return said
+
     def put_object(self, name, body):
         self.fake.version(self.bucket, name, body=body, modified_ms=T0 - 1)
 
