@@ -44,7 +44,8 @@ void lanes_fini(struct lanes *l)
 void lane_group_init(struct lane_group *g)
 {
 	*g = (struct lane_group){0};
-	TAILQ_INIT(&g->ready);
+	for (int rank = 0; rank < RECORD_RANKS; rank++)
+		TAILQ_INIT(&g->ready[rank]);
 }
 
 int lanes_reserve(struct lanes *l, size_t more)
@@ -52,9 +53,17 @@ int lanes_reserve(struct lanes *l, size_t more)
 	return map_reserve(&l->items, l->records + more);
 }
 
+static size_t nready(const struct lane_group *g)
+{
+	size_t n = 0;
+	for (int rank = 0; rank < RECORD_RANKS; rank++)
+		n += g->nready[rank];
+	return n;
+}
+
 static void take_turns(struct lanes *l, struct lane_group *g)
 {
-	bool wants = !g->blocked && g->nready > 0;
+	bool wants = !g->blocked && nready(g) > 0;
 	if (wants == g->in_turn)
 		return;
 	if (wants)
@@ -68,10 +77,10 @@ static void make_ready(struct lanes *l, struct lane_group *g, struct record *r, 
 {
 	r->state = RECORD_READY;
 	if (first)
-		TAILQ_INSERT_HEAD(&g->ready, r, ready);
+		TAILQ_INSERT_HEAD(&g->ready[r->rank], r, ready);
 	else
-		TAILQ_INSERT_TAIL(&g->ready, r, ready);
-	g->nready++;
+		TAILQ_INSERT_TAIL(&g->ready[r->rank], r, ready);
+	g->nready[r->rank]++;
 	take_turns(l, g);
 }
 
@@ -92,14 +101,24 @@ void lane_push(struct lanes *l, struct lane_group *g, struct record *r)
 	make_ready(l, g, r, false);
 }
 
+/* The group has a ready record. */
+static struct record *take_in_turn(struct lane_group *g)
+{
+	while (g->nready[g->next] == 0)
+		g->next = (g->next + 1) % RECORD_RANKS;
+	struct record *r = TAILQ_FIRST(&g->ready[g->next]);
+	TAILQ_REMOVE(&g->ready[g->next], r, ready);
+	g->nready[g->next]--;
+	g->next = (g->next + 1) % RECORD_RANKS;
+	return r;
+}
+
 struct record *lane_take(struct lanes *l, struct lane_group **g)
 {
 	struct lane_group *group = TAILQ_FIRST(&l->turn);
 	if (group == NULL)
 		return NULL;
-	struct record *r = TAILQ_FIRST(&group->ready);
-	TAILQ_REMOVE(&group->ready, r, ready);
-	group->nready--;
+	struct record *r = take_in_turn(group);
 	/* To the end of the turn: the next record comes from another table. */
 	TAILQ_REMOVE(&l->turn, group, turn);
 	group->in_turn = false;
@@ -111,6 +130,7 @@ struct record *lane_take(struct lanes *l, struct lane_group **g)
 
 void lane_untake(struct lanes *l, struct lane_group *g, struct record *r)
 {
+	g->next = r->rank;
 	make_ready(l, g, r, true);
 }
 
@@ -123,6 +143,7 @@ void lane_done(struct lanes *l, struct lane_group *g, struct record *r)
 	if (next == NULL)
 		return;
 	next->last_behind = r->last_behind;
+	next->rank = RECORD_NEXT;
 	map_add(&l->items, &next->by_item, item_hash(next));
 	make_ready(l, g, next, false);
 }

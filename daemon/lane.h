@@ -3,7 +3,9 @@
  * while different items go in parallel. Items are known by digest; a lane exists only while it holds records, as a chain
  * of them, so nothing is allocated for a lane either.
  *
- * Records of one table form a group; workers take from the groups in turn, so that no table starves another.
+ * Records of one table form a group; workers take from the groups in turn, so that no table starves another. Within a group they
+ * take from the ranks in turn, so that nothing new waits for a backlog, and an item with many changes takes no longer than they
+ * do one after the other.
  */
 #ifndef DDB_LANE_H
 #define DDB_LANE_H
@@ -19,10 +21,11 @@
 
 struct lane_group {
 	TAILQ_ENTRY(lane_group) turn;
-	struct record_list ready;
-	size_t nready;
-	size_t waiting; /* on the wheel */
-	bool blocked;	/* nothing may start: the checkpoint must be saved first */
+	struct record_list ready[RECORD_RANKS];
+	size_t nready[RECORD_RANKS];
+	enum record_rank next; /* whose turn it is */
+	size_t waiting;	       /* on the wheel */
+	bool blocked;	       /* nothing may start: the checkpoint must be saved first */
 	bool in_turn;
 };
 

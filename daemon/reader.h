@@ -1,7 +1,8 @@
 /*
  * reader: the requests with which shards are read, and the memory that their answers may take (I6). A shard that wants to read
  * joins its table's queue; it gets a reader when one is free and its table's share of memory_limit has room for an answer.
- * Tables take turns; within a table it is first come, first served.
+ * Tables take turns. Within a table shards that are behind, by their last page, take one turn in four while others wait, and it is
+ * first come, first served among each.
  */
 #ifndef DDB_READER_H
 #define DDB_READER_H
@@ -13,6 +14,7 @@
 #include "aws/aws.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "record.h"
 
 struct daemon;
 struct shard;
@@ -28,28 +30,39 @@ struct reader {
 	struct shard *shard; /* NULL when free, or when the shard went away meanwhile */
 	struct buf iterator;
 	size_t reserved_bytes; /* of the table's share */
-	size_t expect_records; /* counted in the queue's */
-	struct table *table;   /* whose share it is */
+	size_t expect_records; /* counted in the queue's, of this rank */
+	enum record_rank rank;
+	struct table *table; /* whose share it is */
 };
 
 TAILQ_HEAD(reader_list, reader);
 
+/* Shards are new or behind: RECORD_NEW or RECORD_BACKLOG. */
+#define READER_RANKS RECORD_NEXT
+
+/* Shards that wait, and how much of their rank is on its way to the workers. */
+struct reader_line {
+	struct shard_queue shards;
+	size_t expect_records; /* of the answers in flight */
+	bool ahead;	       /* they wait until fewer records wait for a worker */
+};
+
 /* A table's share of the memory, and its shards that wait for a reader. */
 struct reader_queue {
 	TAILQ_ENTRY(reader_queue) turn;
-	struct shard_queue shards;
+	struct reader_line lines[READER_RANKS];
+	struct shard_queue heavy; /* they wait until they, or others, hold less */
 	struct table *table;
 	size_t used_bytes, limit_bytes;
-	size_t expect_records; /* of the answers in flight */
-	bool full;	       /* a shard waits for memory */
-	bool ahead;	       /* a shard waits until fewer records wait for a worker */
+	unsigned turns;
+	bool full; /* a shard waits for memory */
 	bool in_turn;
 };
 
 struct reader_pool {
 	struct reader *readers;
 	size_t n, busy;
-	size_t ahead_records; /* a table with so many ready records reads no further */
+	size_t ahead_records; /* a table with so many ready records of a rank reads no further in it */
 	struct reader_list free;
 	TAILQ_HEAD(reader_turn, reader_queue) turn;
 	bool stopped;

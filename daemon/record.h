@@ -27,6 +27,14 @@ enum record_state {
 	RECORD_DURABLE
 };
 
+/* Ranks take turns at the workers. */
+enum record_rank {
+	RECORD_NEW,
+	RECORD_BACKLOG, /* of a full page, which has more behind it */
+	RECORD_NEXT,	/* waited for an older record of its item, which is done */
+	RECORD_RANKS
+};
+
 struct record {
 	struct batch *batch;
 	struct map_node by_item;    /* in the lanes' map while it is the head of its item */
@@ -41,6 +49,7 @@ struct record {
 	uint8_t state; /* enum record_state */
 	uint8_t step;  /* enum record_step: what comes next */
 	uint8_t op;    /* enum records_op */
+	uint8_t rank;  /* enum record_rank */
 	bool by_ttl : 1;
 	bool ask : 1;		/* S3 may have this step already: look before writing */
 	bool skipped : 1;	/* S3 had it */

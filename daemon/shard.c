@@ -95,8 +95,13 @@ void shard_free(struct shard *s)
 	uv_close((uv_handle_t *)&s->timer, on_closed);
 }
 
+/* What is complete through so long ago has a backlog until a page shows that it has none. */
+#define RECENT_MS 60000
+
 void shard_start(struct shard *s)
 {
+	int64_t recent_ms = table_now_ms(s->stream->table) - RECENT_MS;
+	s->behind = !s->from_latest && (s->complete_ms == CLOCK_UNKNOWN || s->complete_ms < recent_ms);
 	shard_move(s, SHARD_RESTING);
 	shard_rest(s, 0);
 }
@@ -250,6 +255,17 @@ void shard_durable(struct shard *s, struct record *r)
 		log_debug("shard finished", LOG_S("table", s->stream->table->conf->name), LOG_S("shard", s->id));
 		stream_shard_finished(s->stream, s);
 	}
+}
+
+size_t shard_held_bytes(const struct shard *s)
+{
+	const struct batch *b;
+	size_t bytes = 0;
+	if (TAILQ_FIRST(&s->batches) == TAILQ_LAST(&s->batches, batch_list))
+		return 0;
+	TAILQ_FOREACH (b, &s->batches, link)
+		bytes += b->bytes;
+	return bytes;
 }
 
 /* The least of what the open records of a batch leave as complete. */

@@ -38,6 +38,7 @@ struct shard {
 	struct map_node by_id;	 /* of its stream */
 	TAILQ_ENTRY(shard) link; /* of its stream, parents before children where both were listed */
 	TAILQ_ENTRY(shard) queued;
+	struct shard_queue *waits_in; /* while it is queued; the reader's */
 	struct stream *stream;
 	char *id;
 	char *parents[2]; /* NULL: none; the second after a merge only */
@@ -52,6 +53,7 @@ struct shard {
 	bool ended_before; /* it had finished when the sweep in progress began */
 	bool children_known; /* finished, and a whole sweep since then has told its children: it no longer counts for the lag */
 	bool tip;	     /* the stream had nothing more when last asked, several times over */
+	bool behind; /* its last page was a full one, or it has not been read for long: there is more where it came from */
 	bool stopped;			      /* the daemon stops: no further polls */
 	char durable_seq[SEQ_DIGITS_MAX + 1]; /* I1; "" at its beginning */
 	char read_seq[SEQ_DIGITS_MAX + 1];    /* of the last record read */
@@ -104,6 +106,9 @@ int64_t shard_complete_ms(const struct shard *s);
 bool shard_is_past(const struct shard *s, int64_t event_ms);
 /* True when S3 has records of it beyond the durable prefix. */
 bool shard_ahead(const struct shard *s);
+
+/* Memory of its batches, when it has more than one: a single one may be of a record that cannot be written. */
+size_t shard_held_bytes(const struct shard *s);
 
 const char *shard_state_name(enum shard_state s);
 

@@ -142,8 +142,10 @@ static void push(struct shard *s, struct batch *b)
 	shard_take(s, b);
 	t->records_read += b->nrecords;
 	baseline_touch(t->baseline, b);
-	for (size_t i = 0; i < b->nrecords; i++)
+	for (size_t i = 0; i < b->nrecords; i++) {
+		b->records[i].rank = s->behind ? RECORD_BACKLOG : RECORD_NEW;
 		lane_push(&d->lanes, &t->lanes, &b->records[i]);
+	}
 	worker_kick(&d->workers);
 }
 
@@ -227,6 +229,7 @@ static void on_records(struct aws_op *op, int rc, void *arg)
 	if (s->from_horizon)
 		table_gap_passed(s->stream->table, s->complete_ms);
 	s->from_horizon = false;
+	s->behind = shard_page_is_full(s, n + dropped, bytes);
 	if (n > 0)
 		push(s, b);
 	else

@@ -45,6 +45,11 @@ void shard_rest(struct shard *s, int64_t delay_ms)
 		uv_timer_start(&s->timer, on_timer, delay_ms > 0 ? (uint64_t)delay_ms : 0, 0);
 }
 
+bool shard_page_is_full(const struct shard *s, size_t records, size_t bytes)
+{
+	return records >= FULL_RECORDS || bytes >= FULL_BYTES || (s->limit > 0 && records >= s->limit);
+}
+
 /* A baseline holds in memory what it found until the stream has passed it: the sooner that is seen, the faster it is. */
 #define BASELINE_POLL_MS 1000
 
@@ -72,7 +77,7 @@ void shard_rest_after_page(struct shard *s, size_t records, size_t bytes)
 {
 	int64_t most_ms = slowest_ms(s->stream->table);
 	int64_t silence_ms = s->read_began_ms == CLOCK_UNKNOWN ? 0 : s->asked_ms - s->read_began_ms;
-	bool full = records >= FULL_RECORDS || bytes >= FULL_BYTES || (s->limit > 0 && records >= s->limit);
+	bool full = shard_page_is_full(s, records, bytes);
 	s->failures = s->missing = 0;
 	s->paged = true;
 	s->read_began_ms = s->asked_ms;

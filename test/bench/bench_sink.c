@@ -7,7 +7,7 @@
  *
  * -n 0: there is nothing in the stream, ever.
  * -h: so many changes of one further item lie between the others of the first shard.
- * -e: the last item has come although changes of that one have not.
+ * -e: they have the first shard for themselves, and the last item is the last of the others.
  * -R: records come to each shard, with -F to the first, at this rate; the second line tells how long they took to be durable.
  * -a: pages are made as they are asked for, so that many records take no memory here.
  * -g: event times lie so far apart.

@@ -1,7 +1,8 @@
 """
 The rows of latency: 1,000 records a second come to one shard. latency-*: from the moment at which a page with the record was
 handed out until the record's PUT has come in whole, so that the pace of polling is not in it; with -10ms the page and the
-answers to PUTs come so much later, once for the page and once for each PUT that an item waits for. What came in the first second, when connections are made, is left out. latency-in-stream-*: from when
+answers to PUTs come so much later, once for the page and once for each PUT that an item waits for. What came in the first
+second, when connections are made, is left out. latency-in-stream-*: from when
 the record came into the stream, polling included.
 """
 import machine

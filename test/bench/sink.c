@@ -35,6 +35,7 @@ static void make_source(struct sink *s)
 		.page_records = s->page_records,
 		.item_bytes = s->item_bytes,
 		.hot = s->hot,
+		.hot_alone = s->until_items,
 		.per_s = s->per_s,
 		.when_asked = s->when_asked || s->hot > 0 || s->per_s > 0,
 		.first_only = s->first_only,

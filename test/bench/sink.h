@@ -19,7 +19,7 @@
 struct sink {
 	/* Set by the caller. */
 	size_t records, shards, page_records, item_bytes;
-	size_t hot;	    /* further changes of one item; see source.h for this and the next four */
+	size_t hot;	    /* further changes of one item; see source.h for this and three that follow */
 	double per_s;	    /* records a second and shard ... */
 	bool first_only;    /* ... for the first one */
 	bool when_asked;    /* pages are made as they are asked for */
@@ -27,7 +27,7 @@ struct sink {
 	bool stored;	    /* the bucket has the backup of all records; there is nothing in the stream */
 	bool scanned;	    /* the table has all records */
 	bool listed;	    /* with `scanned`: the bucket has them, too */
-	bool until_items;   /* it is the end when the items have come, without all changes of the hot one */
+	bool until_items;   /* the hot item has a shard for itself, and it is the end when all others have come */
 	bool stalled;	    /* the PUT of an item is never answered */
 	struct backup *backup;
 	struct whole *whole;

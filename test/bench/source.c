@@ -26,6 +26,9 @@ struct source {
 	struct source_page *pages; /* shard after shard; NULL: made when asked for */
 	struct buf made;
 	int64_t began_ns; /* the first question */
+	int64_t warm_ns;  /* see source_times */
+	bool *asked;	  /* by shard */
+	size_t nasked;
 	int64_t *came_ns, *handed_ns;
 };
 
@@ -35,11 +38,18 @@ static void kept(int rc)
 		errx(EX_OSERR, "no memory for the stream");
 }
 
+static size_t first_item(const struct source *s, size_t shard)
+{
+	return (shard - (shard > 0 && s->o.hot_alone)) * s->per_shard;
+}
+
 static size_t cold_in(const struct source *s, size_t shard)
 {
-	size_t first = shard * s->per_shard;
+	size_t first = first_item(s, shard);
 	size_t left = first < s->o.records ? s->o.records - first : 0;
 
+	if (shard == 0 && s->o.hot_alone)
+		return 0;
 	return left < s->per_shard ? left : s->per_shard;
 }
 
@@ -54,7 +64,7 @@ static size_t item_at(const struct source *s, size_t shard, size_t position)
 	size_t hot = hot_in(s, shard), all = hot + cold_in(s, shard);
 	size_t before = position * hot / all;
 
-	return (position + 1) * hot / all > before ? s->o.records : shard * s->per_shard + position - before;
+	return (position + 1) * hot / all > before ? s->o.records : first_item(s, shard) + position - before;
 }
 
 static void make_page(const struct source *s, struct buf *out, size_t shard, size_t position, size_t end)
@@ -97,6 +107,11 @@ struct source *source_new(const struct source_options *o)
 	s->o = *o;
 	pages = (o->records + o->page_records - 1) / o->page_records;
 	s->per_shard = (pages + o->shards - 1) / o->shards * o->page_records;
+	s->asked = calloc(o->shards, sizeof(*s->asked));
+	if (!s->asked)
+		errx(EX_OSERR, "no memory for the shards");
+	if (o->when_asked) /* pages need not begin where others end */
+		s->per_shard = o->records / (o->shards - o->hot_alone) + 1;
 	buf_init(&s->made, PAGE_BYTES_MAX);
 	if (o->per_s > 0) {
 		s->came_ns = calloc(o->records + 1, sizeof(*s->came_ns));
@@ -117,6 +132,7 @@ void source_free(struct source *s)
 		buf_fini(&s->pages[i].text);
 	buf_fini(&s->made);
 	free(s->pages);
+	free(s->asked);
 	free(s->came_ns);
 	free(s->handed_ns);
 	free(s);
@@ -146,6 +162,16 @@ static void note_times(struct source *s, size_t shard, size_t position, size_t e
 	}
 }
 
+static void note_question(struct source *s, size_t shard, int64_t now_ns)
+{
+	if (s->began_ns == 0)
+		s->began_ns = now_ns;
+	s->nasked += !s->asked[shard];
+	s->asked[shard] = true;
+	if (s->warm_ns == 0 && s->nasked == s->o.shards)
+		s->warm_ns = now_ns + WARM_NS;
+}
+
 bool source_page(struct source *s, struct span question, int64_t now_ns, struct span *page, unsigned long *crc,
 		 bool *lives)
 {
@@ -155,8 +181,7 @@ bool source_page(struct source *s, struct span question, int64_t now_ns, struct 
 
 	if (!at || sscanf(at + sizeof(name) - 1, "%zu:%zu", &shard, &position) != 2 || shard >= s->o.shards)
 		return false;
-	if (s->began_ns == 0)
-		s->began_ns = now_ns;
+	note_question(s, shard, now_ns);
 	all = come_by(s, shard, now_ns);
 	end = position + s->o.page_records < all ? position + s->o.page_records : all;
 	if (end < position)
@@ -226,7 +251,7 @@ void source_describe(const struct source *s, struct span question, struct buf *o
 
 bool source_times(const struct source *s, size_t number, int64_t *came_ns, int64_t *handed_ns)
 {
-	if (s->o.per_s == 0 || s->handed_ns[number] == 0 || s->came_ns[number] < s->began_ns + WARM_NS)
+	if (s->o.per_s == 0 || s->handed_ns[number] == 0 || s->warm_ns == 0 || s->came_ns[number] < s->warm_ns)
 		return false;
 	*came_ns = s->came_ns[number];
 	*handed_ns = s->handed_ns[number];

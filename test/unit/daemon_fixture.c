@@ -191,3 +191,16 @@ void daemon_fixture_reading(struct shard *s)
 	shard_move(s, SHARD_QUEUED);
 	shard_move(s, SHARD_READING);
 }
+
+struct shard *daemon_fixture_shard(struct stream *st)
+{
+	static struct streams_shard one = {.id = "shardId-1"};
+	struct err e;
+
+	assert_int_equal(stream_merge(st, &one, 1, true, &e), 0);
+	struct shard *s = stream_find(st, "shardId-1");
+	assert_non_null(s);
+	assert_int_equal(s->state, SHARD_RESTING);
+	daemon_fixture_reading(s);
+	return s;
+}

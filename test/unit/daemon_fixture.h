@@ -25,6 +25,9 @@ void daemon_fixture_free(struct daemon_fixture *f);
 /* A stream in the table's list: the active one, whose turn has come. */
 struct stream *daemon_fixture_stream(struct daemon_fixture *f, const char *label);
 
+/* The one shard of the stream, in the middle of a request. */
+struct shard *daemon_fixture_shard(struct stream *st);
+
 /* One record of an answer. */
 struct daemon_record {
 	const char *op;	   /* INSERT, MODIFY, REMOVE */

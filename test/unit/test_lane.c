@@ -146,6 +146,43 @@ static void test_groups_take_turns(void **state)
 	done(&b);
 }
 
+/* What is new waits for one record of a backlog, an item's next one for one of each; and neither ends the other's turns. */
+static void test_ranks_take_turns(void **state)
+{
+	struct probe backlog[4] = {0}, fresh[2] = {0}, hot[3] = {0};
+
+	(void)state;
+	push(&hot[0], 0, 50);
+	for (size_t i = 0; i < 4; i++) {
+		backlog[i].r.rank = RECORD_BACKLOG;
+		push(&backlog[i], 0, i);
+	}
+	for (size_t i = 1; i < 3; i++) {
+		hot[i].r.rank = RECORD_BACKLOG;
+		push(&hot[i], 0, 50);
+	}
+	for (size_t i = 0; i < 2; i++)
+		push(&fresh[i], 0, 60 + i);
+	assert_ptr_equal(take(), &hot[0]);
+	assert_ptr_equal(take(), &backlog[0]);
+	done(&hot[0]);
+	assert_ptr_equal(take(), &hot[1]);
+	assert_ptr_equal(take(), &fresh[0]);
+	done(&hot[1]);
+	assert_ptr_equal(take(), &backlog[1]);
+	assert_ptr_equal(take(), &hot[2]);
+	assert_ptr_equal(take(), &fresh[1]);
+	assert_ptr_equal(take(), &backlog[2]);
+	assert_ptr_equal(take(), &backlog[3]);
+	assert_null(take());
+	for (size_t i = 0; i < 4; i++)
+		done(&backlog[i]);
+	done(&hot[2]);
+	for (size_t i = 0; i < 2; i++)
+		done(&fresh[i]);
+	assert_int_equal(lanes.records, 0);
+}
+
 static void test_a_blocked_group_starts_nothing(void **state)
 {
 	struct probe a = {0}, a2 = {0}, b = {0};
@@ -302,6 +339,7 @@ static void model_push(struct model *m, struct probe *p, uint64_t *x)
 	size_t group = next_random(x) % MODEL_GROUPS, item = next_random(x) % MODEL_ITEMS;
 
 	p->order = m->pushed[group][item]++;
+	p->r.rank = next_random(x) % 2 ? RECORD_BACKLOG : RECORD_NEW;
 	push(p, group, item);
 	m->open++;
 }
@@ -374,6 +412,7 @@ int main(void)
 						tear_down),
 		cmocka_unit_test_setup_teardown(test_items_go_in_parallel, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_groups_take_turns, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_ranks_take_turns, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_blocked_group_starts_nothing, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_a_failed_record_holds_its_item_only, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_what_wakes_in_a_blocked_group_waits_on, set_up, tear_down),

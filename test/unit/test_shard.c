@@ -36,18 +36,9 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* The one shard of the stream, in the middle of a request. */
 static struct shard *reading_shard(void)
 {
-	static struct streams_shard one = {.id = "shardId-1"};
-	struct err e;
-
-	assert_int_equal(stream_merge(st, &one, 1, true, &e), 0);
-	struct shard *s = stream_find(st, "shardId-1");
-	assert_non_null(s);
-	assert_int_equal(s->state, SHARD_RESTING);
-	daemon_fixture_reading(s);
-	return s;
+	return daemon_fixture_shard(st);
 }
 
 /* `n` inserts from sequence number `seq` on, one a second from `event_s` on. */
@@ -479,99 +470,6 @@ static void test_a_stopped_shard_asks_no_more(void **state)
 	assert_false(uv_is_active((uv_handle_t *)&s->timer));
 }
 
-static void page(struct shard *s, size_t records)
-{
-	daemon_fixture_reading(s);
-	shard_rest_after_page(s, records, records * 100);
-}
-
-/* Empty pages come in the middle of a shard too: one of them shows nothing. */
-static void test_the_tip_is_not_believed_at_once(void **state)
-{
-	struct shard *s = reading_shard();
-
-	(void)state;
-	s->asked_ms = 5000000;
-	page(s, 0);
-	assert_true(shard_complete_ms(s) == CLOCK_UNKNOWN);
-	page(s, 10);
-	page(s, 0);
-	page(s, 0);
-	assert_true(shard_complete_ms(s) == CLOCK_UNKNOWN);
-	page(s, 0);
-	assert_true(shard_complete_ms(s) != CLOCK_UNKNOWN);
-	assert_true(shard_complete_ms(s) < 5000000); /* what has just changed may be on its way */
-	/* A full page has more behind it. */
-	s->asked_ms = 6000000;
-	page(s, 1000);
-	assert_true(shard_complete_ms(s) < 5000000);
-}
-
-/* How long the shard rests after a page that was asked for now. */
-static int64_t rest_of(struct shard *s, size_t records)
-{
-	uv_update_time(&f->d.loop);
-	s->asked_mono_ms = clock_mono_ms();
-	page(s, records);
-	return (int64_t)uv_timer_get_due_in(&s->timer);
-}
-
-/* One poll each poll_interval: no fewer, and no more. Such is the pace within a few of them; a record ends it at once. */
-static void test_the_pace_of_an_idle_shard(void **state)
-{
-	struct shard *s = reading_shard();
-	int64_t rest, least = INT64_MAX, most = 0;
-
-	(void)state;
-	f->conf.poll_interval_ms = 2000;
-	for (int i = 0; i < 10; i++) {
-		rest = rest_of(s, 0);
-		assert_in_range(rest, 240, 2000);
-		if (i >= 6)
-			assert_in_range(rest, 1990, 2000); /* the test itself takes a while */
-	}
-	assert_in_range(rest_of(s, 1), 240, 250);
-	/* Found together, read apart. */
-	for (int i = 0; i < 50; i++) {
-		rest_of(s, 1);
-		rest = rest_of(s, 0);
-		least = rest < least ? rest : least;
-		most = rest > most ? rest : most;
-	}
-	assert_in_range(least, 490, 1000);
-	assert_in_range(most, least + 100, 1000);
-}
-
-static void test_a_closed_shard_has_no_tip(void **state)
-{
-	struct shard *s = reading_shard();
-
-	(void)state;
-	s->open = false;
-	s->asked_ms = 5000000;
-	for (int i = 0; i < 50; i++)
-		page(s, 0);
-	assert_true(shard_complete_ms(s) == CLOCK_UNKNOWN);
-}
-
-/* However short a page is, there may be more behind it: only an empty one moves the claim, at the tip. */
-static void test_a_page_with_records_claims_nothing(void **state)
-{
-	struct shard *s = reading_shard();
-	int64_t before;
-
-	(void)state;
-	s->asked_ms = 5000000;
-	for (int i = 0; i < 3; i++)
-		page(s, 0);
-	before = shard_complete_ms(s);
-	s->asked_ms = 5030000;
-	page(s, 1);
-	assert_true(shard_complete_ms(s) == before);
-	page(s, 0);
-	assert_true(shard_complete_ms(s) > before);
-}
-
 static void test_a_claim_is_taken_back(void **state)
 {
 	struct shard *s = reading_shard();
@@ -579,8 +477,10 @@ static void test_a_claim_is_taken_back(void **state)
 
 	(void)state;
 	s->asked_ms = 5000000;
-	for (int i = 0; i < 3; i++)
-		page(s, 0);
+	for (int i = 0; i < 3; i++) {
+		daemon_fixture_reading(s);
+		shard_rest_after_page(s, 0, 0);
+	}
 	assert_true(s->tip);
 	b = read_inserts(s, 1, 11, 1000); /* event time 1,000 s: far before what was claimed */
 	assert_false(s->tip);
@@ -614,10 +514,6 @@ int main(void)
 		TEST(test_an_expired_iterator_is_thrown_away),
 		TEST(test_an_answer_that_does_not_fit),
 		TEST(test_a_stopped_shard_asks_no_more),
-		TEST(test_the_tip_is_not_believed_at_once),
-		TEST(test_the_pace_of_an_idle_shard),
-		TEST(test_a_closed_shard_has_no_tip),
-		TEST(test_a_page_with_records_claims_nothing),
 		TEST(test_a_claim_is_taken_back),
 	};
 

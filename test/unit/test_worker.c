@@ -83,7 +83,7 @@ static void test_very_many_records_that_cannot_be_built(void **state)
 
 	(void)state;
 	worker_kick(&f->d.workers);
-	assert_int_equal(f->t.lanes.nready, 0);
+	assert_int_equal(f->t.lanes.nready[RECORD_NEW], 0);
 	assert_int_equal(f->t.lanes.waiting, POISONED);
 	assert_int_equal(f->t.stuck, POISONED);
 	assert_int_equal(f->d.lanes.records, POISONED);
@@ -114,9 +114,9 @@ static void test_reading_goes_on_when_what_was_ready_only_fails(void **state)
 {
 	(void)state;
 	read_poison(POISONED);
-	f->t.reads.ahead = true;
+	f->t.reads.lines[RECORD_NEW].ahead = true;
 	worker_kick(&f->d.workers);
-	assert_false(f->t.reads.ahead);
+	assert_false(f->t.reads.lines[RECORD_NEW].ahead);
 	uv_timer_stop(&f->d.tick);
 }
 
@@ -126,11 +126,11 @@ static void test_nothing_starts_in_a_pool_that_is_stopped_or_pauses(void **state
 	read_poison(3);
 	f->d.workers.paused = true;
 	worker_kick(&f->d.workers);
-	assert_int_equal(f->t.lanes.nready, 3);
+	assert_int_equal(f->t.lanes.nready[RECORD_NEW], 3);
 	f->d.workers.paused = false;
 	f->d.workers.stopped = true;
 	worker_kick(&f->d.workers);
-	assert_int_equal(f->t.lanes.nready, 3);
+	assert_int_equal(f->t.lanes.nready[RECORD_NEW], 3);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
