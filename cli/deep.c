@@ -164,12 +164,14 @@ static int ask(struct subject *s, struct item_entry *entry)
 {
 	struct question *q = calloc(1, sizeof(*q));
 	struct state_item *si = s->si;
-	const struct buf *key = &si->keys[entry->kind == ITEM_DELETES ? ITEM_REMOVED : ITEM_DATA];
-	if (q == NULL)
+	const struct span key = state_whole_key(si, entry->kind == ITEM_DELETES ? ITEM_REMOVED : ITEM_DATA);
+	if (q == NULL || key.len == 0) {
+		free(q);
 		return -ERR_SYSTEM;
+	}
 	*q = (struct question){.subject = s, .entry = entry};
 	q->job = (struct fetch_job){
-		.key = span_buf(key),
+		.key = key,
 		.version_id = item_version_id(si->item, entry),
 		.body = !entry->archived,
 		.done = on_version,

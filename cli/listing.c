@@ -35,7 +35,7 @@ static int side_begin(struct listing_side *s, const struct listing_options *o)
 {
 	merge_page_free(s->ahead);
 	s->ahead = NULL;
-	s->last = false;
+	s->last = s->past = false;
 	free(s->prefix);
 	if (asprintf(&s->prefix, "%s%s", s->path, o->prefix) < 0) {
 		s->prefix = NULL;
@@ -83,7 +83,7 @@ bool listing_idle(const struct listing *l)
 
 bool listing_ends(const struct listing *l)
 {
-	return l->sides[ITEM_DATA].last;
+	return l->sides[ITEM_DATA].last || l->sides[ITEM_DATA].past;
 }
 
 int listing_end_at(struct listing *l, struct span through)
@@ -176,14 +176,29 @@ static void on_timer(uv_timer_t *t)
 	ask(t->data);
 }
 
+static struct span last_key(const struct merge_page *page)
+{
+	const struct merge_entry *last = &page->entries[page->n - 1];
+	return (struct span){buf_str(&page->text) + last->key_off, last->key_len};
+}
+
+static bool is_past(const struct listing *l, const struct merge_page *page)
+{
+	const struct buf *through = &l->merge.through;
+	return page->n > 0 && through->len > 0 &&
+	       merge_compare(last_key(page), (struct span){buf_str(through), through->len}) > 0;
+}
+
 /* Hands the page over when it is wanted, and reads the next one ahead. */
 static void hand_over(struct listing_side *s)
 {
-	if (s->ahead != NULL && merge_wants(&s->listing->merge, s->side)) {
-		merge_give(&s->listing->merge, s->side, s->ahead);
+	struct listing *l = s->listing;
+	if (s->ahead != NULL && merge_wants(&l->merge, s->side)) {
+		s->past = is_past(l, s->ahead);
+		merge_give(&l->merge, s->side, s->ahead);
 		s->ahead = NULL;
 	}
-	if (s->ahead == NULL && !s->busy && !s->last && !s->listing->merge.sides[s->side].ended) {
+	if (s->ahead == NULL && !s->busy && !s->last && !s->past && !l->merge.sides[s->side].ended) {
 		s->busy = true;
 		s->attempts = 0;
 		ask(s);
@@ -194,8 +209,7 @@ static int note_reached(struct listing *l, const struct merge_page *page, struct
 {
 	if (page->n == 0)
 		return 0;
-	const struct merge_entry *last = &page->entries[page->n - 1];
-	struct span key = {buf_str(&page->text) + last->key_off, last->key_len};
+	struct span key = last_key(page);
 	if (merge_compare(key, listing_reached(l)) <= 0)
 		return 0;
 	buf_reset(&l->reached);

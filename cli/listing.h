@@ -25,6 +25,7 @@ struct listing_side {
 	struct buf key_marker, version_marker;
 	struct merge_page *ahead; /* read, but not wanted yet */
 	bool busy, last;
+	bool past; /* what was read reaches past the listing's end */
 	unsigned attempts;
 };
 
@@ -56,7 +57,7 @@ int listing_init(struct listing *l, struct session *s, const struct listing_opti
 int listing_again(struct listing *l, const struct listing_options *o, struct err *e);
 /* Nothing is in flight. */
 bool listing_idle(const struct listing *l);
-/* The last page of data keys was read. */
+/* No more data keys are asked for. */
 bool listing_ends(const struct listing *l);
 /* Ends it with this key, which must lie behind listing_reached. 0 or -ERR_SYSTEM. */
 int listing_end_at(struct listing *l, struct span through);

@@ -439,8 +439,6 @@ static void count(struct ranges *rs)
 int ranges_next(struct ranges *rs, struct range **from, struct item **out, struct err *e)
 {
 	bool left = false;
-	if (rs->look)
-		consider(rs);
 	for (size_t i = 0; i < RANGES_MAX && rs->rc == 0; i++) {
 		struct range *r = &rs->slots[(rs->turn + i) % RANGES_MAX];
 		if (!r->active || r->listed)
@@ -462,6 +460,9 @@ int ranges_next(struct ranges *rs, struct range **from, struct item **out, struc
 			left = true;
 		}
 	}
+	/* Only when the listing is what is waited for: the last page of a range is partly the next one's, and so read twice. */
+	if (left && rs->look && rs->rc == 0)
+		consider(rs);
 	count(rs);
 	if (rs->rc < 0) {
 		*e = rs->err;

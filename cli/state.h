@@ -42,7 +42,7 @@ struct state_item {
 	/* Why it cannot be had, for a person; "": it can. Then nothing above but the item is certain. */
 	char problem[400];
 	/* below: private */
-	struct buf keys[ITEM_SIDES]; /* whole */
+	struct buf keys[ITEM_SIDES]; /* whole; empty until it is needed */
 	size_t asked;		     /* answers that are awaited */
 	bool since_known, settled, skip, ready, delivered, done;
 	STAILQ_ENTRY(state_item) link;
@@ -101,5 +101,7 @@ void state_fini(struct state *st);
 
 /* The item's key as a person may see it: whole, and without what a terminal would take for a command. */
 const char *state_key(const struct state_item *si, char out[static 1100]);
+/* The whole key of its object on that side, for as long as the item lives; empty without memory, and then the state fails. */
+struct span state_whole_key(struct state_item *si, enum item_side side);
 
 #endif

@@ -17,9 +17,22 @@ struct question {
 	struct buf *into;
 };
 
-static struct span key_of(const struct state_item *si, enum item_side side)
+static const char *path_of(const struct state_item *si, enum item_side side)
 {
-	return (struct span){buf_str(&si->keys[side]), si->keys[side].len};
+	const struct session *s = si->state->session;
+	return side == ITEM_DATA ? s->data_path : s->deletes_path;
+}
+
+struct span state_whole_key(struct state_item *si, enum item_side side)
+{
+	struct buf *whole = &si->keys[side];
+	const struct buf *key = &si->item->key;
+	if (whole->len == 0 &&
+	    (buf_append_str(whole, path_of(si, side)) < 0 || buf_append(whole, key->data, key->len) < 0)) {
+		buf_reset(whole);
+		state_fail_no_memory(si->state);
+	}
+	return (struct span){buf_str(whole), whole->len};
 }
 
 static void problem(struct state_item *si, const char *text)
@@ -36,13 +49,17 @@ static void ask(struct state_item *si, struct item_entry *entry, struct buf *int
 		state_fail_no_memory(si->state);
 		return;
 	}
-	*q = (struct question){.item = si, .entry = entry, .into = into};
-	q->job = (struct fetch_job){
-		.key = key_of(si, entry->kind == ITEM_DELETES ? ITEM_REMOVED : ITEM_DATA),
-		.version_id = item_version_id(si->item, entry),
-		.body = into != NULL,
-		.done = on_answer,
-	};
+	q->item = si;
+	q->entry = entry;
+	q->into = into;
+	q->job.key = state_whole_key(si, entry->kind == ITEM_DELETES ? ITEM_REMOVED : ITEM_DATA);
+	q->job.version_id = item_version_id(si->item, entry);
+	q->job.body = into != NULL;
+	q->job.done = on_answer;
+	if (q->job.key.len == 0) {
+		free(q);
+		return;
+	}
 	si->asked++;
 	fetch_add(&si->state->fetch, &q->job);
 }
@@ -230,15 +247,8 @@ struct state_item *state_item_new(struct state *st, struct range *range, struct 
 	buf_init(&si->witness, STATE_ITEM_MAX);
 	for (size_t t = 0; t < STATE_TIMES; t++)
 		buf_init(&si->at[t].body, STATE_ITEM_MAX);
-	for (size_t i = 0; i < ITEM_SIDES; i++) {
-		const char *path = i == ITEM_DATA ? st->session->data_path : st->session->deletes_path;
+	for (size_t i = 0; i < ITEM_SIDES; i++)
 		buf_init(&si->keys[i], KEY_MAX);
-		if (buf_append_str(&si->keys[i], path) < 0 ||
-		    buf_append(&si->keys[i], item->key.data, item->key.len) < 0) {
-			state_item_free(si);
-			return NULL;
-		}
-	}
 	si->item = item;
 	return si;
 }
@@ -259,12 +269,14 @@ void state_item_free(struct state_item *si)
 
 const char *state_key(const struct state_item *si, char out[static 1100])
 {
-	const struct buf *key = &si->keys[ITEM_DATA];
+	const struct buf *key = &si->item->key;
+	const struct span parts[] = {span_of(path_of(si, ITEM_DATA)), {buf_str(key), key->len}};
 	size_t n = 0;
-	for (size_t i = 0; i < key->len && n < 1099; i++) {
-		unsigned char c = (unsigned char)key->data[i];
-		out[n++] = c < 0x20 || c == 0x7f ? '?' : (char)c;
-	}
+	for (size_t p = 0; p < 2; p++)
+		for (size_t i = 0; i < parts[p].len && n < 1099; i++) {
+			unsigned char c = (unsigned char)parts[p].ptr[i];
+			out[n++] = c < 0x20 || c == 0x7f ? '?' : (char)c;
+		}
 	out[n] = '\0';
 	return out;
 }
