@@ -207,12 +207,12 @@ lint:
 
 bench:
 	@test/deps.sh build demo check bench
-	@$(MAKE) --no-print-directory all benches
+	@$(MAKE) --no-print-directory all benches $(BUILD)/fakeaws
 	@test/bench/run.py --build $(BUILD)
 # Nothing but the array goes to standard output.
 bench-json:
 	@test/deps.sh build demo check bench >&2
-	@$(MAKE) --no-print-directory all benches >&2
+	@$(MAKE) --no-print-directory all benches $(BUILD)/fakeaws >&2
 	@test/bench/run.py --build $(BUILD) --json
 
 # --- installation ----------------------------------------------------------------------------------------------------

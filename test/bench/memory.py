@@ -4,7 +4,7 @@ The rows of memory: the most of it that the daemon has.
 rss-64w-MiB: a backlog that is always ahead of the workers, with a memory_limit of 16 MiB and, -default, of 64 MiB.
 rss-2000-shards-MiB: 2,000 shards with 10,000,000 records of 1 KB together, which the sink makes as they are asked for, and an
 S3 that takes the PUT of an item and never answers; memory_limit is 64 MiB. -buffered-: what the daemon itself says that it
-holds of records.
+holds of records. -300KB-: the same with 1,000,000 items of 300 KB, which fill memory_limit; the rest is the process's own.
 rss-growth-MiB: 1,000,000 records of 200 B, their event times over three years: the median of the last third of the run less that
 of the first, a warm-up left out.
 """
@@ -20,7 +20,7 @@ import rows
 import throughput
 
 RUNS = 3
-BACKLOG_RECORDS, BACKLOG_SHARDS = 10_000_000, 2000
+BACKLOG_SHARDS, BACKLOG, BACKLOG_LARGE = 2000, ("-n", 10_000_000), ("-n", 1_000_000, "-b", 307200, "-p", 3)
 STALL_S, STALL_TIMEOUT_S = 6, 90
 GROWTH_RECORDS, GROWTH_TIMEOUT_S, SAMPLE_S, WARM = 1_000_000, 240, 0.1, 0.1
 
@@ -52,10 +52,10 @@ def wait_still(sink, client):
     raise SystemExit(f"bench: ddb-streamd reads on and on while S3 does not answer, {reads} pages by now")
 
 
-def stalled(bench):
+def stalled(bench, name, *load):
     port, rss, buffered = free_port(), [], []
     for _ in range(RUNS):
-        with machine.Sink(bench, "-n", BACKLOG_RECORDS, "-s", BACKLOG_SHARDS, "-a", "-x") as sink, \
+        with machine.Sink(bench, "-s", BACKLOG_SHARDS, "-a", "-x", *load) as sink, \
                 bench.daemon(sink.url, more=f"listen = 127.0.0.1:{port}\nstop_timeout = 1s\n") as client:
             try:
                 wait_still(sink, client)
@@ -64,8 +64,8 @@ def stalled(bench):
                 rss.append(machine.peak_kib(client.pid) / 1024)
             finally:
                 client.kill()
-    yield rows.alone("rss-2000-shards-MiB", "MiB", rss)
-    yield rows.alone("rss-2000-shards-buffered-MiB", "MiB", buffered)
+    yield rows.alone(f"rss-{name}-MiB", "MiB", rss)
+    yield rows.alone(f"rss-{name}-buffered-MiB", "MiB", buffered)
 
 
 def rss_mib(pid):
@@ -92,4 +92,9 @@ def growth(bench):
 
 
 def groups():
-    return {"rss-64w-MiB": behind, "rss-2000-shards-MiB": stalled, "rss-growth-MiB": growth}
+    return {
+        "rss-64w-MiB": behind,
+        "rss-2000-shards-MiB": lambda b: stalled(b, "2000-shards", *BACKLOG),
+        "rss-2000-shards-300KB-MiB": lambda b: stalled(b, "2000-shards-300KB", *BACKLOG_LARGE),
+        "rss-growth-MiB": growth,
+    }

@@ -5,7 +5,7 @@ make bench, make bench-json: what ddb-streamd and ddb-streamctl cost, beside the
 Each row that has a reference comes from pairs of runs, ours and the reference in turn, against the same sink; the
 ratio is taken pair by pair, so that what else the machine does meanwhile touches both sides alike.
 
-The rows are in throughput.py, own.py, stages.py, idle.py, latency.py, catchup.py, memory.py, reading.py and whole.py; what
+The rows are in throughput.py, own.py, stages.py, idle.py, latency.py, catchup.py, memory.py, days.py, reading.py and whole.py; what
 a row is, in rows.py; the servers and the start of a client in machine.py.
 
 usage: test/bench/run.py [--build DIR] [--json] [--pairs N] [--list] [ROW...]
@@ -19,6 +19,7 @@ import tempfile
 import time
 
 import catchup
+import days
 import idle
 import latency
 import machine
@@ -43,6 +44,7 @@ def all_groups():
         **latency.groups(),
         **catchup.groups(),
         **memory.groups(),
+        **days.groups(),
         **reading.groups(lambda b: reading.Reading(b, machine.Sink, machine.pinned, READING_RECORDS)),
         **whole.groups(lambda b: whole.Whole(b, machine.Sink, machine.pinned)),
     }
@@ -78,7 +80,7 @@ def main():
         json.dump(found, sys.stdout, indent=1)
         print()
     else:
-        print(f"{len(found)} rows in {(time.monotonic() - began) / 60:.1f} minutes")
+        print(f"{len(found)} rows in {(time.monotonic() - began) / 60:.1f} minutes, load {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":

@@ -90,8 +90,8 @@ LOADS = {
     "stream-1KB-tls-64w-ahead": Load(mode="ahead"),
     "stream-1KB-64w-ahead": Load(tls=False, mode="ahead"),
     # sizes
-    "stream-200B-tls-64w": Load(item_bytes=200),
-    "stream-10KB-tls-64w": Load(item_bytes=10240, records=24000),
+    "stream-200B-tls-64w": Load(item_bytes=200, records=24000),
+    "stream-10KB-tls-64w": Load(item_bytes=10240, records=16000),
     "stream-300KB-tls-64w": Load(item_bytes=307200, records=1536, shards=256),
     "stream-300KB-64w": Load(item_bytes=307200, records=1536, shards=256, tls=False),
     # workers
@@ -99,7 +99,7 @@ LOADS = {
     "stream-1KB-tls-8w": Load(workers=8, records=24000),
     "stream-1KB-tls-512w": Load(workers=512),
     # shards; of one alone see catchup.py
-    "stream-1KB-tls-64w-8s": Load(shards=8),
+    "stream-1KB-tls-64w-8s": Load(shards=8, records=24000),
     # latency of the servers
     "stream-1KB-10ms-64w": Load(tls=False, latency_ms=10, records=24000),
     "stream-1KB-30ms-512w": Load(tls=False, latency_ms=30, workers=512, records=64000),
