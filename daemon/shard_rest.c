@@ -61,16 +61,23 @@ static int64_t slowest_ms(const struct table *t)
 	return waits && ms > BASELINE_POLL_MS ? BASELINE_POLL_MS : ms;
 }
 
+/* Polls of idle shards that come so close together are sent together: a turn of the loop for each cost as much as the poll itself. */
+#define TOGETHER_MS 20
+
 /*
- * From asking to asking again. Shards that were found together part while their pace slows down. At the slowest it is kept to the
- * millisecond: any more would be added to the latency, any less to the bill.
+ * When to ask again, from when it was asked. Shards that were found together part while their pace slows down. The slowest is kept to:
+ * any more would be added to the latency, any less to the bill.
  */
-static int64_t pace_ms(const struct shard *s, size_t records, int64_t most_ms)
+static int64_t next_ms(const struct shard *s, size_t records, int64_t most_ms)
 {
 	int64_t ms = s->rest_ms;
 	if (records == 0)
 		ms += (int64_t)backoff_random((uint64_t)(s->tip ? ms : ms / 4) + 1);
-	return ms < most_ms ? ms : most_ms;
+	if (records > 0 || ms < most_ms)
+		return s->asked_mono_ms + ms;
+	/* One that was asked a little late comes a little early, and so stays with the others. */
+	ms = s->asked_mono_ms + most_ms;
+	return ms - ms % TOGETHER_MS;
 }
 
 void shard_rest_after_page(struct shard *s, size_t records, size_t bytes)
@@ -100,7 +107,7 @@ void shard_rest_after_page(struct shard *s, size_t records, size_t bytes)
 	}
 	if (s->rest_ms > most_ms)
 		s->rest_ms = most_ms;
-	shard_rest(s, pace_ms(s, records, most_ms) - (clock_mono_ms() - s->asked_mono_ms));
+	shard_rest(s, next_ms(s, records, most_ms) - clock_mono_ms());
 }
 
 /* An answer that did not fit: ask for more memory first, then for fewer records. False: neither can be had. */

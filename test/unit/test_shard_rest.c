@@ -64,7 +64,7 @@ static int64_t rest_of(size_t records)
 	return (int64_t)uv_timer_get_due_in(&s->timer);
 }
 
-/* One poll each poll_interval: no fewer, and no more. Such is the pace within a few of them; a record ends it at once. */
+/* One poll each poll_interval: no fewer, and on average no more. Such is the pace within a few of them; a record ends it at once. */
 static void test_the_pace_of_an_idle_shard(void **state)
 {
 	int64_t rest, least = INT64_MAX, most = 0;
@@ -75,7 +75,8 @@ static void test_the_pace_of_an_idle_shard(void **state)
 		rest = rest_of(0);
 		assert_in_range(rest, 240, 2000);
 		if (i >= 6)
-			assert_in_range(rest, 1990, 2000); /* the test itself takes a while */
+			assert_in_range(rest, 1970,
+					2000); /* sent together with others, and the test itself takes a while */
 	}
 	assert_in_range(rest_of(1), 240, 250);
 	/* Found together, read apart. */
