@@ -3,7 +3,7 @@
  * last item has come, the second line tells what was seen, as JSON; it goes on answering until it is ended.
  *
  * usage: bench_sink [-n RECORDS] [-s SHARDS] [-p RECORDS_PER_PAGE] [-b ITEM_BYTES] [-l LATENCY_MS] [-t KEY_AND_CERTIFICATE]
- *                   [-h CHANGES] [-e] [-R RECORDS_PER_SECOND] [-F] [-a] [-g SECONDS] [-x] [-r] [-w none|all]
+ *                   [-h CHANGES] [-e] [-R RECORDS_PER_SECOND] [-F] [-a] [-g SECONDS] [-x] [-r] [-w none|all|changed]
  *
  * -n 0: there is nothing in the stream, ever.
  * -h: so many changes of one further item lie between the others of the first shard.
@@ -415,12 +415,13 @@ static void arguments(int argc, char **argv, SSL_CTX **tls)
 			break;
 		case 'w':
 			sink.scanned = true;
-			sink.listed = strcmp(optarg, "all") == 0;
+			sink.changed = strcmp(optarg, "changed") == 0;
+			sink.listed = sink.changed || strcmp(optarg, "all") == 0;
 			break;
 		default:
 			errx(EX_USAGE,
 			     "usage: bench_sink [-n records] [-s shards] [-p page] [-b bytes] [-l ms] [-t pem] "
-			     "[-h changes] [-e] [-R rate] [-F] [-a] [-g seconds] [-x] [-r] [-w none|all]");
+			     "[-h changes] [-e] [-R rate] [-F] [-a] [-g seconds] [-x] [-r] [-w none|all|changed]");
 		}
 	}
 }

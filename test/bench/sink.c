@@ -57,7 +57,7 @@ void sink_init(struct sink *s)
 	if (s->stored)
 		s->backup = backup_new(s->records, s->item_bytes);
 	if (s->scanned)
-		s->whole = whole_new(s->records, s->item_bytes, s->listed);
+		s->whole = whole_new(s->records, s->item_bytes, s->listed, s->changed);
 	make_source(s);
 }
 
@@ -167,6 +167,8 @@ static void describe(struct span target, struct buf *out)
 			    LOAD_STREAM_ARN, LOAD_LABEL, LOAD_TABLE);
 	else if (span_eq_str(target, "DescribeTimeToLive"))
 		answer_json(out, "{\"TimeToLiveDescription\":{\"TimeToLiveStatus\":\"DISABLED\"}}");
+	else if (span_eq_str(target, "BatchWriteItem"))
+		answer_json(out, "{\"UnprocessedItems\":{}}");
 	else if (span_eq_str(target, "ListTagsOfResource"))
 		answer_json(out, "{\"Tags\":[]}");
 	else if (span_eq_str(target, "DescribeScalableTargets"))

@@ -27,6 +27,7 @@ struct sink {
 	bool stored;	    /* the bucket has the backup of all records; there is nothing in the stream */
 	bool scanned;	    /* the table has all records */
 	bool listed;	    /* with `scanned`: the bucket has them, too */
+	bool changed;	    /* with `scanned`: but other ones than the table */
 	bool until_items;   /* the hot item has a shard for itself, and it is the end when all others have come */
 	bool stalled;	    /* the PUT of an item is never answered */
 	struct backup *backup;

@@ -37,7 +37,7 @@ static void kept(int rc)
 
 /* --- the table --- */
 
-static void make_page(struct whole *w, size_t page, const struct image *images)
+static void make_page(struct whole *w, size_t page, const struct image *images, bool changed)
 {
 	struct buf *text = &w->pages[page].text;
 	size_t first = page * WHOLE_PAGE, end = first + WHOLE_PAGE < w->items ? first + WHOLE_PAGE : w->items;
@@ -45,7 +45,7 @@ static void make_page(struct whole *w, size_t page, const struct image *images)
 	buf_init(text, PAGE_BYTES_MAX);
 	kept(buf_append_str(text, "\"Items\":["));
 	for (size_t i = first; i < end; i++) {
-		const struct image *m = &images[i % IMAGE_COUNT];
+		const struct image *m = &images[(i + changed) % IMAGE_COUNT];
 
 		if (i > first)
 			kept(buf_append_char(text, ','));
@@ -56,19 +56,19 @@ static void make_page(struct whole *w, size_t page, const struct image *images)
 	w->pages[page].crc = crc32_z(0, (const unsigned char *)text->data, text->len);
 }
 
-static void make_pages(struct whole *w, size_t item_bytes)
+static void make_pages(struct whole *w, size_t item_bytes, bool changed)
 {
 	static struct image images[IMAGE_COUNT];
 
 	for (size_t i = 0; i < IMAGE_COUNT; i++)
 		image_init(&images[i], NULL, i, item_bytes);
 	for (size_t i = 0; i < w->npages; i++)
-		make_page(w, i, images);
+		make_page(w, i, images, changed);
 	for (size_t i = 0; i < IMAGE_COUNT; i++)
 		image_fini(&images[i]);
 }
 
-struct whole *whole_new(size_t items, size_t item_bytes, bool in_bucket)
+struct whole *whole_new(size_t items, size_t item_bytes, bool in_bucket, bool changed)
 {
 	struct whole *w = calloc(1, sizeof(*w));
 
@@ -80,7 +80,7 @@ struct whole *whole_new(size_t items, size_t item_bytes, bool in_bucket)
 	w->pages = calloc(w->npages, sizeof(*w->pages));
 	if (!w->pages)
 		errx(EX_OSERR, "no memory for a table");
-	make_pages(w, item_bytes);
+	make_pages(w, item_bytes, changed);
 	if (in_bucket)
 		w->md5 = image_digests(items, item_bytes, &w->size);
 	return w;
@@ -128,8 +128,9 @@ void whole_scan(const struct whole *w, struct span body, struct buf *out, struct
 		page = after == SIZE_MAX ? segment * w->npages / segments : after / WHOLE_PAGE + 1;
 		end = (segment + 1) * w->npages / segments;
 	}
-	/* Pages are whole ones, and a key that is no page's last one is nobody's question here. */
-	if (segment >= segments || memmem(body.ptr, body.len, "\"Limit\":", 8) ||
+	/* Pages are whole ones, but for who only looks whether there is an item, and need not know that there are more of them; and
+	 * a key that is no page's last one is nobody's question here. */
+	if (segment >= segments || number_of(body, "\"Limit\":", 0) > 1 ||
 	    (after != SIZE_MAX && (after + 1) % WHOLE_PAGE != 0)) {
 		static const char refused[] = "{\"__type\":\"ValidationException\",\"message\":\"not measured here\"}";
 

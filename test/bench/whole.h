@@ -16,9 +16,9 @@
 
 struct whole;
 
-/* in_bucket: the bucket has all items, with the MD5s of their canonical forms as ETags. Ends the program when memory is
- * short, as do the others. */
-struct whole *whole_new(size_t items, size_t item_bytes, bool in_bucket);
+/* in_bucket: the bucket has all items, with the MD5s of their canonical forms as ETags; changed: but each item of the table
+ * is another one meanwhile, with the same key. Ends the program when memory is short, as do the others. */
+struct whole *whole_new(size_t items, size_t item_bytes, bool in_bucket, bool changed);
 void whole_free(struct whole *w);
 
 /* Appends the header and the beginning of the answer to a Scan, and tells the rest of it. */

@@ -2,7 +2,8 @@
 The rows of reading a whole table: a first baseline, a baseline of a table that the bucket has already, and verify, beside
 a bare libcurl loop that asks for the same pages of a parallel Scan of the same table and does nothing with them. In rows
 that end in -parsed its answers go through jansson. In rows that end in -50ms each answer comes so much later: a page of
-DynamoDB, or of S3's listing, takes longer still.
+DynamoDB, or of S3's listing, takes longer still. And the memory of a restore in place, which reads the table first, and
+then puts every item, or finds every one equal (-same).
 
 A baseline is measured by the daemon's own log, from the beginning of the listing until everything is read and written; what
 follows until it is done is waiting, for the stream to pass the last read, and a row of its own. Verify, and the reference
@@ -26,6 +27,8 @@ import timing
 FIRST_ITEMS = 50_000  # each of them is written
 ITEMS = 200_000
 LATE_ITEMS = 50_000  # in the rows with a latency
+PLACE_ITEMS = 1_000_000  # of which all are put, or none
+AT = "2026-06-01T00:00:00Z"  # after all that the sink has, and before its watermark's end
 SEGMENTS = 4  # as baseline_segments, and LIVE_SCAN_SEGMENTS in cli/
 MEMORY = "64MiB"
 TIMEOUT_S = 300
@@ -116,6 +119,16 @@ class Whole:
             raise SystemExit(f"bench: ddb-streamctl verify: {told}")
         return {"seconds": seconds, "cpu_s": cpu_s, "rss_kib": rss_kib, "requests": requests}
 
+    def in_place(self, items, table):
+        """A restore in place of a table that has all items as the bucket has them, or each with other contents."""
+        with self.sink(self.bench, "-n", items, "-w", table, "-r") as sink:
+            *figures, told = self.run(
+                [os.path.join(self.bench.build, "ddb-streamctl"), "-c", self.configure(sink.url), "restore", "--table",
+                 "items", "--at", AT, "--in-place", "--yes", "-o", "json"])
+        if told["items" if table == "changed" else "same"] != items or told["items"] + told["same"] != items:
+            raise SystemExit(f"bench: ddb-streamctl restore --in-place: {told}")
+        return figures
+
     def bare(self, items, whole_process, latency_ms=0, parse=False):
         with self.sink(self.bench, "-n", items, "-l", latency_ms, "-w", "none") as sink:
             seconds, cpu_s, _, told = self.run(
@@ -166,6 +179,10 @@ class Whole:
         yield from self.requests("verify", ITEMS, runs)
         yield {"name": "rss-verify-MiB", "unit": "MiB", "ours": max(r["rss_kib"] for r in runs) / 1024}
 
+    def places(self):
+        for name, table in (("rss-in-place-1M-MiB", "changed"), ("rss-in-place-same-1M-MiB", "all")):
+            yield {"name": name, "unit": "MiB", "ours": self.in_place(PLACE_ITEMS, table)[2] / 1024}
+
     def verify_beside(self, name, items, latency_ms=0, **how):
         yield from self.pairs(name, items, lambda: self.verify(items, latency_ms),
                               lambda: self.bare(items, True, latency_ms, **how))[0]
@@ -182,7 +199,8 @@ def groups(make):
                 whole.close()
         return rows
 
-    result = {"baseline": group(Whole.baselines), "verify": group(Whole.verifies)}
+    result = {"baseline": group(Whole.baselines), "verify": group(Whole.verifies),
+              "rss-in-place-1M-MiB": group(Whole.places)}
     for verb, run in (("baseline-unchanged", Whole.baseline_beside), ("verify", Whole.verify_beside)):
         for ending, items, how in (("-parsed", ITEMS, {"parse": True}), ("-50ms", LATE_ITEMS, {"latency_ms": 50})):
             result[verb + ending] = group(

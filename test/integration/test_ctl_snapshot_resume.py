@@ -155,6 +155,7 @@ class Bucket(Stopped):
                 run.kill()
                 run.wait(30)
                 self.fake.do("clear_faults")
+        self.fake.s3_options(list_page=2)  # of the files' listing, too
         before = self.fake.count("s3 GetObject")
         out, _ = self.ctl(*self.ask("--resume", "-o", "json"))
         self.assertLess(self.fake.count("s3 GetObject") - before, 5)
