@@ -135,6 +135,7 @@ int baseline_page_add(struct baseline_page *p, struct span keys, struct span ima
 		.state = RECORD_QUEUED,
 		.step = remove ? RECORD_DELETES : RECORD_PUT,
 		.op = remove ? RECORDS_REMOVE : RECORDS_INSERT,
+		.rank = RECORD_BACKLOG,
 		.ask = ask,
 		.new_canonical = true,
 		.old_canonical = true,

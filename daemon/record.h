@@ -30,7 +30,7 @@ enum record_state {
 /* Ranks take turns at the workers. */
 enum record_rank {
 	RECORD_NEW,
-	RECORD_BACKLOG, /* of a full page, which has more behind it */
+	RECORD_BACKLOG, /* of a full page, which has more behind it, or found by a baseline */
 	RECORD_NEXT,	/* waited for an older record of its item, which is done */
 	RECORD_RANKS
 };
