@@ -1,5 +1,5 @@
 /*
- * http: slots, requests and answers. http_loop.c has the event loop.
+ * http: slots, requests and answers. http_url.c has what concerns URLs, http_loop.c the event loop.
  *
  * Exactly once. When a kept connection breaks before the first byte of an answer, libcurl takes it for one that was
  * stale, and sends the request again on a fresh one, up to five times (lib/transfer.c, Curl_retry_request). But the
@@ -60,6 +60,7 @@ struct http *http_new(uv_loop_t *loop, const struct http_options *o, struct err 
 		return NULL;
 	}
 	h->loop = loop;
+	h->proxied = http_url_proxied();
 	h->connect_timeout_ms = o->connect_timeout_ms > 0 ? o->connect_timeout_ms : CONNECT_TIMEOUT_MS;
 	rc = http_loop_open(h, e);
 	if (rc < 0)
@@ -223,6 +224,7 @@ struct http_slot *http_slot_new(struct http *h, size_t body_max)
 	if (!s)
 		return NULL;
 	s->http = h;
+	buf_init(&s->origin, HTTP_URL_MAX);
 	buf_init(&s->header, HTTP_HEADER_BYTES_MAX);
 	buf_init(&s->body, body_max);
 	s->easy = curl_easy_init();
@@ -252,6 +254,7 @@ void http_slot_free(struct http_slot *s)
 	if (s->http->delivering == s)
 		s->http->delivering = NULL;
 	curl_easy_cleanup(s->easy);
+	buf_fini(&s->origin);
 	buf_fini(&s->header);
 	buf_fini(&s->body);
 	free(s);
@@ -369,10 +372,10 @@ int http_send(struct http_slot *s, const struct http_call *c, http_done_fn *done
 		rc = set_method(s, c, e);
 	if (rc == 0)
 		rc = set_limits(s, c, e);
+	if (rc == 0)
+		rc = http_url_set(s, c, e);
 	if (rc < 0)
 		return rc;
-	if (curl_easy_setopt(s->easy, CURLOPT_URL, c->url) != CURLE_OK)
-		return err_set(e, ERR_INVALID, "URL is too long (%zu bytes), or no memory is left", strlen(c->url));
 
 	s->url = c->url;
 	s->done = done;
@@ -398,27 +401,6 @@ int http_send(struct http_slot *s, const struct http_call *c, http_done_fn *done
 
 /* The end of a request. */
 
-/* "HOST:PORT" of a URL, without what could be a secret: user information, path, query. */
-static void url_place(const char *url, char *out, size_t size)
-{
-	const char *scheme_end = strstr(url, "://");
-	const char *host = scheme_end ? scheme_end + 3 : url;
-	size_t len = strcspn(host, "/?#");
-	const char *at = memchr(host, '@', len);
-	const char *colon;
-	const char *port = "";
-
-	if (at) {
-		len -= (size_t)(at + 1 - host);
-		host = at + 1;
-	}
-	colon = memrchr(host, ':', len);
-	/* A colon inside the brackets of an IPv6 address is not a port's. */
-	if (!colon || memchr(colon, ']', len - (size_t)(colon - host)))
-		port = strncasecmp(url, "https:", 6) == 0 ? ":443" : ":80";
-	snprintf(out, size, "%.*s%s", (int)(len < 255 ? len : 255), host, port);
-}
-
 static int timed_out(const struct http_slot *s, const char *place, struct err *e)
 {
 	if (s->total_ms > 0 && s->answer.duration_us / 1000 + 1 >= s->total_ms)
@@ -440,7 +422,7 @@ static void explain(struct http_slot *s, CURLcode result)
 	 */
 	const char *why = s->sends == 0 && s->curl_text[0] ? s->curl_text : curl_easy_strerror(result);
 
-	url_place(s->url, place, sizeof(place));
+	http_url_place(s->url, place, sizeof(place));
 	/* The same code is used for a URL of another protocol and for an answer in one. */
 	if (s->sends > 0 && result == CURLE_UNSUPPORTED_PROTOCOL)
 		result = CURLE_WEIRD_SERVER_REPLY;
@@ -522,7 +504,7 @@ void http_cancel(struct http_slot *s)
 	if (s->state == HTTP_SLOT_FLYING)
 		slot_answer(s);
 	slot_withdraw(s);
-	url_place(s->url, place, sizeof(place));
+	http_url_place(s->url, place, sizeof(place));
 	err_set(&s->answer.err, ERR_CANCELLED, "%s: the request was cancelled", place);
 	s->answer.err.maybe_done = s->sends > 0;
 	s->answer.err.http_status = s->answer.status;

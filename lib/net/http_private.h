@@ -1,4 +1,4 @@
-/* What http.c (slots, requests, answers) and http_loop.c (libcurl's sockets and timers on libuv) share. Private. */
+/* What http.c (slots, requests, answers), http_url.c and http_loop.c (libcurl's sockets and timers on libuv) share. Private. */
 #ifndef DDB_NET_HTTP_PRIVATE_H
 #define DDB_NET_HTTP_PRIVATE_H
 
@@ -39,6 +39,7 @@ struct http {
 	struct http_slot *delivering; /* whose callback runs now; NULL once it has freed itself */
 	char *ca_bundle;
 	char *user_agent;
+	bool proxied; /* plain HTTP may go through a proxy of the environment */
 	long connect_timeout_ms;
 };
 
@@ -54,8 +55,9 @@ struct http_slot {
 	uint64_t start_ns;
 
 	struct curl_slist header_nodes[HTTP_HEADERS_MAX + 3];
-	const char *url; /* the caller's, while not idle */
-	long stall_s;	 /* as set in `easy`, as are the next two */
+	const char *url;   /* the caller's, while not idle */
+	struct buf origin; /* what `easy` has as its URL when it has a target beside it; else empty */
+	long stall_s;	   /* as set in `easy`, as are the next two */
 	long total_ms;
 	bool direct;
 	bool repeatable; /* GET and HEAD */
@@ -86,6 +88,17 @@ void http_loop_ended(struct http *h);
 void http_loop_queue(struct http_slot *s);
 /* Takes it out of the queue. */
 void http_loop_unqueue(struct http_slot *s);
+
+/* http_url.c. */
+
+#define HTTP_URL_MAX ((size_t)8 << 20) /* libcurl's own */
+
+/* May plain HTTP go through a proxy that the environment names? */
+bool http_url_proxied(void);
+/* Gives the slot's easy handle the call's URL. 0, or -ERR_INVALID. */
+int http_url_set(struct http_slot *s, const struct http_call *c, struct err *e);
+/* "HOST:PORT" of a URL, without what could be a secret: user information, path, query. */
+void http_url_place(const char *url, char *out, size_t size);
 
 /* http.c. */
 

@@ -407,6 +407,36 @@ static void test_direct_ignores_the_proxy(void **state)
 	unsetenv("http_proxy");
 }
 
+/* A proxy gets the whole URL; what goes straight to the server only the path. */
+static void test_proxy_gets_the_whole_url(void **state)
+{
+	struct http_fixture *f = *state;
+	const struct http_options o = {.connections = 1};
+	struct http_call c = http_fixture_call(f, "GET", "/");
+	struct http *direct = f->http;
+	struct http_slot *direct_slot = f->slot;
+	struct err e;
+	char proxy[64];
+
+	snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%d", f->server.port);
+	setenv("http_proxy", proxy, 1);
+	f->http = http_new(&f->loop, &o, &e);
+	assert_non_null(f->http);
+	f->slot = http_slot_new(f->http, HTTP_FIXTURE_BODY_MAX);
+	c.url = "http://nowhere.invalid/bucket/a%2Fb/../c?x=%20&versions";
+	http_fixture_run(f, &c);
+	http_fixture_whole(f);
+	assert_memory_equal(f->head, "GET http://nowhere.invalid/bucket/a%2Fb/../c?x=%20&versions HTTP/1.1\r\n", 70);
+	unsetenv("http_proxy");
+	http_slot_free(f->slot);
+	http_free(f->http);
+	f->http = direct;
+	f->slot = direct_slot;
+	c = http_fixture_call(f, "GET", "/bucket/a%2Fb/../c?x=%20&versions");
+	http_fixture_run(f, &c);
+	assert_memory_equal(f->head, "GET /bucket/a%2Fb/../c?x=%20&versions HTTP/1.1\r\n", 48);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, http_fixture_setup, http_fixture_teardown)
 
 int main(void)
@@ -429,6 +459,7 @@ int main(void)
 		T(test_bad_urls),
 		T(test_missing_ca_bundle),
 		T(test_direct_ignores_the_proxy),
+		T(test_proxy_gets_the_whole_url),
 	};
 
 	/* The environment of whoever runs this must not send loopback requests through a proxy. */
