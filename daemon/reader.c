@@ -221,7 +221,7 @@ void reader_release(struct reader *r, size_t keep_bytes)
 	r->shard = NULL;
 	r->table = NULL;
 	p->busy--;
-	TAILQ_INSERT_TAIL(&p->free, r, link);
+	TAILQ_INSERT_HEAD(&p->free, r, link); /* its memory is there already */
 	reader_give_back(p, q, reserved);
 }
 

@@ -227,12 +227,20 @@ struct http_slot *http_slot_new(struct http *h, size_t body_max)
 	buf_init(&s->origin, HTTP_URL_MAX);
 	buf_init(&s->header, HTTP_HEADER_BYTES_MAX);
 	buf_init(&s->body, body_max);
-	s->easy = curl_easy_init();
-	if (!s->easy || set_up_easy(s) != CURLE_OK) {
-		http_slot_free(s);
-		return NULL;
-	}
 	return s;
+}
+
+/* With its first request: most slots of a daemon that has little to do never have one. */
+static int need_easy(struct http_slot *s, struct err *e)
+{
+	if (s->easy)
+		return 0;
+	s->easy = curl_easy_init();
+	if (s->easy && set_up_easy(s) == CURLE_OK)
+		return 0;
+	curl_easy_cleanup(s->easy);
+	s->easy = NULL;
+	return err_set(e, ERR_SYSTEM, "no memory for an HTTP request");
 }
 
 /* Takes the slot back from libcurl or from the queue. */
@@ -263,7 +271,7 @@ void http_slot_free(struct http_slot *s)
 void http_slot_body_max(struct http_slot *s, size_t body_max)
 {
 	s->body.max = body_max;
-	if (s->state == HTTP_SLOT_IDLE)
+	if (s->state == HTTP_SLOT_IDLE && s->easy)
 		receive_size(s);
 }
 
@@ -367,7 +375,9 @@ int http_send(struct http_slot *s, const struct http_call *c, http_done_fn *done
 		return err_set(e, ERR_INVALID, "HTTP slot is still busy with another request");
 	if (c->body.len > LONG_MAX / 2 || c->total_timeout_ms < 0 || c->stall_timeout_ms < 0)
 		return err_set(e, ERR_INVALID, "HTTP request has a length or timeout out of range");
-	rc = set_headers(s, c, e);
+	rc = need_easy(s, e);
+	if (rc == 0)
+		rc = set_headers(s, c, e);
 	if (rc == 0)
 		rc = set_method(s, c, e);
 	if (rc == 0)
