@@ -85,7 +85,7 @@ help:
 	@echo 'chaos       kill the daemon again and again under faults, and compare (SEED=1 ROUNDS=20 LIVES=10 JOBS=1)'
 	@echo 'restore-check  restore random histories at random moments, and compare with a model (SEED=1 ROUNDS=3000 JOBS=1)'
 	@echo 'lint        formatting, layers, lengths, static analysis, man pages, units'
-	@echo 'bench       measure, beside a bare libcurl loop (bench-json: the same as JSON)'
+	@echo 'bench       measure, beside a bare libcurl loop (bench-json: the same as JSON; ROWS="verify" for some rows)'
 	@echo 'install     to PREFIX ($(PREFIX)), SYSCONFDIR ($(SYSCONFDIR)), UNITDIR ($(UNITDIR)), all under DESTDIR'
 	@echo 'uninstall   the reverse; the configuration stays'
 	@echo 'dist        build/$(NAME)-$(VERSION).tar.gz from the last commit'
@@ -208,12 +208,12 @@ lint:
 bench:
 	@test/deps.sh build demo check bench
 	@$(MAKE) --no-print-directory all benches $(BUILD)/fakeaws
-	@test/bench/run.py --build $(BUILD)
+	@test/bench/run.py --build $(BUILD) $(ROWS)
 # Nothing but the array goes to standard output.
 bench-json:
 	@test/deps.sh build demo check bench >&2
 	@$(MAKE) --no-print-directory all benches $(BUILD)/fakeaws >&2
-	@test/bench/run.py --build $(BUILD) --json
+	@test/bench/run.py --build $(BUILD) --json $(ROWS)
 
 # --- installation ----------------------------------------------------------------------------------------------------
 

@@ -22,7 +22,7 @@ import throughput
 CALLS_PER_S, PAGE_RECORDS = 5, 1000  # GetRecords, for one shard
 BEHIND_S, PER_S = 20 * 3600, 500
 FRESH_SHARDS, FRESH_PER_S, FRESH_RECORDS = 100, 200, 5000
-FRESH_RUNS = 3
+FRESH_RUNS = 2
 
 
 def one_shard(bench):
@@ -67,5 +67,5 @@ def groups():
         "catch-up-fresh-p50-ms": fresh,
         "hot-item-10ms-64w": lambda b: hot(b, "hot-item-10ms-64w", load, 350, True),
         "hot-backlog-2ms-64w": lambda b: hot(
-            b, "hot-backlog-2ms-64w", dataclasses.replace(load, latency_ms=2, shards=5, records=100000, memory="16MiB", until_items=True), 60000, False),
+            b, "hot-backlog-2ms-64w", dataclasses.replace(load, latency_ms=2, shards=5, records=60000, memory="16MiB", until_items=True), 60000, False),
     }

@@ -14,7 +14,7 @@ import machine
 import rows
 
 SHARDS = (1, 100, 2000, 10000)
-WINDOW_S, WINDOWS = 4, 5
+WINDOW_S, WINDOWS = 4, 5  # a whole number of poll_intervals
 SETTLE_TIMEOUT_S = 90
 # Amazon DynamoDB pricing, "DynamoDB Streams": each GetRecords call is one read request unit. Dollars; us-east-1.
 PER_READ_UNIT = 0.02 / 100_000

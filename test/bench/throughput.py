@@ -87,8 +87,8 @@ def stream(bench, name, load):
 LOADS = {
     "stream-1KB-tls-64w": Load(),
     "stream-1KB-64w": Load(tls=False),
-    "stream-1KB-tls-64w-ahead": Load(mode="ahead"),
-    "stream-1KB-64w-ahead": Load(tls=False, mode="ahead"),
+    "stream-1KB-tls-64w-ahead": Load(mode="ahead", records=24000),
+    "stream-1KB-64w-ahead": Load(tls=False, mode="ahead", records=24000),
     # sizes
     "stream-200B-tls-64w": Load(item_bytes=200, records=24000),
     "stream-10KB-tls-64w": Load(item_bytes=10240, records=16000),
