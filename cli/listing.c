@@ -25,7 +25,7 @@ static int side_init(struct listing *l, enum item_side side, struct err *e)
 	s->timer.data = s;
 	/* A key that is too long for one path may lie below the other. */
 	buf_init(&s->key_marker, 2048);
-	buf_init(&s->version_marker, 1024);
+	buf_init(&s->version_marker, S3XML_TOKEN_MAX);
 	l->nsides++;
 	return 0;
 }
@@ -35,7 +35,8 @@ static int side_begin(struct listing_side *s, const struct listing_options *o)
 {
 	merge_page_free(s->ahead);
 	s->ahead = NULL;
-	s->last = s->past = false;
+	s->last = s->listing->current && s->side == ITEM_REMOVED;
+	s->past = false;
 	free(s->prefix);
 	if (asprintf(&s->prefix, "%s%s", s->path, o->prefix) < 0) {
 		s->prefix = NULL;
@@ -54,6 +55,7 @@ int listing_again(struct listing *l, const struct listing_options *o, struct err
 {
 	merge_fini(&l->merge);
 	merge_init(&l->merge, o->exact ? o->prefix : NULL, o->old_ms);
+	l->merge.sides[ITEM_REMOVED].ended = l->current;
 	buf_reset(&l->reached);
 	buf_reset(&l->after);
 	int rc = buf_append(&l->after, o->after.ptr, o->after.len);
@@ -66,7 +68,7 @@ int listing_again(struct listing *l, const struct listing_options *o, struct err
 
 int listing_init(struct listing *l, struct session *s, const struct listing_options *o, struct err *e)
 {
-	*l = (struct listing){.session = s, .max_keys = o->max_keys};
+	*l = (struct listing){.session = s, .max_keys = o->max_keys, .current = o->current};
 	buf_init(&l->after, 1024);
 	buf_init(&l->reached, 1024);
 	merge_init(&l->merge, NULL, o->old_ms);
@@ -137,7 +139,7 @@ static int on_version(void *arg, const struct s3xml_version *v)
 	if (key.len == 0 || (after->len > 0 && merge_compare(key, (struct span){buf_str(after), after->len}) <= 0))
 		return 0;
 	const struct item_listed listed = {
-		.version_id = v->version_id,
+		.version_id = r->side->listing->current ? v->etag : v->version_id,
 		.modified_ms = v->modified_ms,
 		.size_bytes = v->size_bytes,
 		.etag_hash = map_hash(v->etag.ptr, v->etag.len),
@@ -148,26 +150,48 @@ static int on_version(void *arg, const struct s3xml_version *v)
 	return merge_page_add(r->page, key, &listed);
 }
 
-static int read_page(struct listing_side *s, struct merge_page *page, struct err *e)
+static int read_versions(struct listing_side *s, struct span body, struct reading *r, struct err *e)
 {
 	struct s3xml_page answer = {0};
-	const struct buf *body = http_body(s->op.slot);
-	struct reading reading = {.side = s, .page = page};
-	*e = (struct err){0};
 	buf_init(&answer.next_key_marker, 1024);
 	buf_init(&answer.next_version_marker, 1024);
-	int rc = s3xml_versions((struct span){buf_str(body), body->len}, on_version, &reading, &answer, e);
-	if (rc == -ERR_SYSTEM)
-		err_set(e, ERR_SYSTEM, "out of memory");
-	else if (rc < 0 && e->class == ERR_NONE)
-		err_set(e, ERR_CORRUPT, "ListObjectVersions: a key without the prefix that was asked for");
+	int rc = s3xml_versions(body, on_version, r, &answer, e);
 	if (rc == 0) {
-		page->last = !answer.truncated;
+		r->page->last = !answer.truncated;
 		buf_take(&s->key_marker, &answer.next_key_marker);
 		buf_take(&s->version_marker, &answer.next_version_marker);
 	}
 	buf_fini(&answer.next_key_marker);
 	buf_fini(&answer.next_version_marker);
+	return rc;
+}
+
+static int read_objects(struct listing_side *s, struct span body, struct reading *r, struct err *e)
+{
+	struct s3xml_objects_page answer = {0};
+	buf_init(&answer.next_token, S3XML_TOKEN_MAX);
+	int rc = s3xml_objects(body, on_version, r, &answer, e);
+	if (rc == 0) {
+		r->page->last = !answer.truncated;
+		buf_take(&s->version_marker, &answer.next_token);
+	}
+	buf_fini(&answer.next_token);
+	return rc;
+}
+
+static int read_page(struct listing_side *s, struct merge_page *page, struct err *e)
+{
+	const bool current = s->listing->current;
+	const struct buf *body = http_body(s->op.slot);
+	const struct span text = {buf_str(body), body->len};
+	struct reading reading = {.side = s, .page = page};
+	*e = (struct err){0};
+	int rc = current ? read_objects(s, text, &reading, e) : read_versions(s, text, &reading, e);
+	if (rc == -ERR_SYSTEM)
+		err_set(e, ERR_SYSTEM, "out of memory");
+	else if (rc < 0 && e->class == ERR_NONE)
+		err_set(e, ERR_CORRUPT, "%s: a key without the prefix that was asked for",
+			current ? "ListObjectsV2" : "ListObjectVersions");
 	return rc;
 }
 
@@ -232,6 +256,7 @@ static void on_page(struct aws_op *op, int rc, void *arg)
 		rc = note_reached(l, page, &e);
 	if (rc == 0) {
 		l->pages++;
+		s->pages++;
 		l->versions += page->n;
 		s->ahead = page;
 		s->last = page->last;
@@ -249,6 +274,17 @@ static void on_page(struct aws_op *op, int rc, void *arg)
 	l->wake(l->arg);
 }
 
+static void ask_objects(struct listing_side *s)
+{
+	const struct s3_list_objects list = {
+		.prefix = span_of(s->prefix),
+		.start_after = {buf_str(&s->key_marker), s->version_marker.len > 0 ? 0 : s->key_marker.len},
+		.token = {buf_str(&s->version_marker), s->version_marker.len},
+		.max_keys = s->listing->max_keys,
+	};
+	s3_list_objects(&s->op, &list, on_page, s);
+}
+
 static void ask(struct listing_side *s)
 {
 	const struct s3_list list = {
@@ -257,7 +293,10 @@ static void ask(struct listing_side *s)
 		.version_marker = {buf_str(&s->version_marker), s->version_marker.len},
 		.max_keys = s->listing->max_keys,
 	};
-	s3_list_versions(&s->op, &list, on_page, s);
+	if (s->listing->current)
+		ask_objects(s);
+	else
+		s3_list_versions(&s->op, &list, on_page, s);
 }
 
 void listing_start(struct listing *l, void (*wake)(void *arg), void *arg)

@@ -25,6 +25,7 @@ struct listing_side {
 	struct buf key_marker, version_marker;
 	struct merge_page *ahead; /* read, but not wanted yet */
 	bool busy, last;
+	uint64_t pages;
 	bool past; /* what was read reaches past the listing's end */
 	unsigned attempts;
 };
@@ -35,6 +36,7 @@ struct listing {
 	struct listing_side sides[ITEM_SIDES];
 	size_t nsides; /* that were set up */
 	unsigned max_keys;
+	bool current;
 	struct buf after, reached;
 	uint64_t pages, versions;
 	int rc; /* of what failed for good */
@@ -49,6 +51,8 @@ struct listing_options {
 	struct span after, through; /* only keys behind `after` and up to `through`; empty: no bound */
 	int64_t old_ms;		    /* see item_add */
 	unsigned max_keys;	    /* of a page; 0: the server's */
+	/* Objects as they are now instead of all versions, and no deletes keys; an ETag stands in the place of a version's id. */
+	bool current;
 };
 
 /* On failure call listing_fini all the same. */

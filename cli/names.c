@@ -2,16 +2,7 @@
 
 #include <string.h>
 
-#include "aws/s3.h"
-
-struct walk {
-	struct session *session;
-	int (*each)(const struct names_object *o, void *arg, struct err *e);
-	void *arg;
-	struct names_figures *figures;
-	struct err *err;
-	bool failed; /* `each` did */
-};
+#include "range.h"
 
 static int hex_digit(char c)
 {
@@ -32,69 +23,47 @@ static bool read_etag(struct span text, uint8_t out[DIGEST_MD5_SIZE])
 	return ok;
 }
 
-static int on_object(void *arg, const struct s3xml_version *v)
+/* A key that came twice, at the seam of two pages, is one item. */
+static int take(const struct item *it, int (*each)(const struct names_object *o, void *arg, struct err *e), void *arg,
+		struct names_figures *figures, struct err *e)
 {
-	struct walk *w = arg;
-	size_t skip = strlen(w->session->data_path);
-	struct names_object o = {.size_bytes = v->size_bytes};
-	if (v->key.len < skip || memcmp(v->key.ptr, w->session->data_path, skip) != 0) {
-		w->failed = true;
-		return err_set(w->err, ERR_CORRUPT, "ListObjectsV2: a key without the prefix that was asked for");
-	}
-	/* A folder that a console made is no item. */
-	if (v->key.len == skip)
-		return 0;
-	o.name = (struct span){v->key.ptr + skip, v->key.len - skip};
-	read_etag(v->etag, o.etag);
-	w->figures->objects++;
-	w->figures->bytes += v->size_bytes;
-	int rc = w->each(&o, w->arg, w->err);
-	w->failed = rc < 0;
-	return rc;
+	const struct item_entry *entry = &it->lists[ITEM_DATA].entries[0];
+	struct names_object o = {.name = {buf_str(&it->key), it->key.len}, .size_bytes = entry->size_bytes};
+	read_etag(span_of(item_version_id(it, entry)), o.etag);
+	figures->objects++;
+	figures->bytes += o.size_bytes;
+	return each(&o, arg, e);
 }
 
-/* 0, or 1 when the page is to be asked for again. */
-static int read_page(struct walk *w, struct buf *token, bool *more, unsigned attempt)
+/* What comes is asked for in turn. */
+static void on_wake(void *arg)
 {
-	struct session *s = w->session;
-	const struct s3_list_objects l = {.prefix = span_of(s->data_path), .token = {buf_str(token), token->len}};
-	struct s3xml_objects_page page = {0};
-	w->figures->requests++;
-	s3_list_objects(&s->op, &l, NULL, NULL);
-	int rc = session_settle(s, &s->op, attempt);
-	if (rc != 0) {
-		*w->err = s->op.err;
-		return rc;
-	}
-	buf_init(&page.next_token, S3XML_TOKEN_MAX);
-	/* The document is checked in full before the first object, so that a damaged page can be asked for again. */
-	rc = s3xml_objects((struct span){buf_str(http_body(s->op.slot)), http_body(s->op.slot)->len}, on_object, w,
-			   &page, w->err);
-	if (rc == 0) {
-		*more = page.truncated;
-		buf_take(token, &page.next_token);
-	} else if (!w->failed && session_retry_ms(w->err, attempt) >= 0) {
-		session_pause(s, session_retry_ms(w->err, attempt));
-		rc = 1;
-	}
-	buf_fini(&page.next_token);
-	return rc;
+	(void)arg;
 }
 
 int names_each(struct session *s, int (*each)(const struct names_object *o, void *arg, struct err *e), void *arg,
 	       struct names_figures *figures, struct err *e)
 {
-	struct walk w = {.session = s, .each = each, .arg = arg, .figures = figures, .err = e};
-	struct buf token;
-	bool more = true;
-	unsigned attempt = 1;
-	int rc = 0;
-	buf_init(&token, S3XML_TOKEN_MAX);
-	while (rc >= 0 && more && !s->stop) {
-		rc = read_page(&w, &token, &more, attempt);
-		attempt = rc > 0 ? attempt + 1 : 1;
+	const struct ranges_options o = {.prefix = "", .current = true, .sparing = true, .old_ms = INT64_MIN};
+	struct ranges ranges;
+	struct range *range;
+	struct item *item;
+	int rc = ranges_init(&ranges, s, &o, e);
+	if (rc == 0)
+		ranges_start(&ranges, on_wake, NULL);
+	while (rc >= 0 && !s->stop && (rc = ranges_next(&ranges, &range, &item, e)) != RANGES_END) {
+		if (rc == RANGES_WAIT)
+			uv_run(&s->loop, UV_RUN_ONCE);
+		if (rc != RANGES_ITEM)
+			continue;
+		rc = take(item, each, arg, figures, e);
+		if (range_done(range, (struct span){buf_str(&item->key), item->key.len}) < 0 && rc >= 0)
+			rc = err_set(e, ERR_SYSTEM, "out of memory");
+		item_free(item);
 	}
-	buf_fini(&token);
+	figures->requests += ranges.pages + ranges.probes;
+	ranges_fini(&ranges);
+	uv_run(&s->loop, UV_RUN_NOWAIT);
 	if (rc >= 0 && s->stop)
 		rc = err_set(e, ERR_CANCELLED, "interrupted");
 	return rc < 0 ? rc : 0;

@@ -1,4 +1,7 @@
-/* names: the objects that lie in a table's folder now, by ListObjectsV2: 1,000 a request, delete markers left out. */
+/*
+ * names: the objects that lie in a table's folder now, by ListObjectsV2: 1,000 a request, delete markers left out; of a large
+ * table several parts at a time (range.h).
+ */
 #ifndef DDB_CLI_NAMES_H
 #define DDB_CLI_NAMES_H
 
@@ -20,8 +23,8 @@ struct names_figures {
 };
 
 /*
- * Calls `each` for each object, in the order of their names; its error ends it. Step by step, as session.h's requests: not
- * from a callback of the loop. 0 or a negative error; -ERR_CANCELLED after a signal. *figures counts on.
+ * Calls `each` for each object, in any order; its error ends it. It may run the loop. Not from a callback of the loop. 0 or
+ * a negative error; -ERR_CANCELLED after a signal. *figures counts on.
  */
 int names_each(struct session *s, int (*each)(const struct names_object *o, void *arg, struct err *e), void *arg,
 	       struct names_figures *figures, struct err *e);

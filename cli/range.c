@@ -7,12 +7,13 @@
 
 #define KEY_MAX 2048
 #define PAGE_MAX ((size_t)64 << 10) /* of a probe's answer, which has one key */
-/* A range that is over after so many pages is not worth dividing. */
-#define PAGES_MIN 2
-/* What probes may cost: so many for each page of their range, and in all so many, and one more for some pages. */
-#define PROBES_A_PAGE 4
-#define PROBES_AT_FIRST 64
-#define PAGES_A_PROBE 8
+#define PROBES_A_PAGE 4		    /* of their range */
+
+static const struct effort {
+	uint64_t pages;		  /* what is over after so many is not worth dividing */
+	uint64_t probes_at_first; /* so many in all, and one more for each `pages_a_probe` */
+	uint64_t pages_a_probe;
+} full = {2, 64, 8}, sparing = {8, 32, 16};
 
 static struct span span_buf(const struct buf *b)
 {
@@ -30,6 +31,11 @@ size_t range_number(const struct ranges *rs, const struct range *r)
 	return (size_t)(r - rs->slots);
 }
 
+static uint64_t data_pages(const struct range *r)
+{
+	return r->listing.sides[ITEM_DATA].pages;
+}
+
 /* Gives a slot that is not in use its range. */
 static int begin(struct ranges *rs, struct range *r, struct span after, struct span through, struct err *e)
 {
@@ -40,6 +46,7 @@ static int begin(struct ranges *rs, struct range *r, struct span after, struct s
 		.through = through,
 		.old_ms = rs->options.old_ms,
 		.max_keys = rs->options.max_keys,
+		.current = rs->options.current,
 	};
 	if (set(&r->after, after) < 0 || set(&r->through, through) < 0)
 		return err_set(e, ERR_SYSTEM, "out of memory");
@@ -49,7 +56,7 @@ static int begin(struct ranges *rs, struct range *r, struct span after, struct s
 	r->open = true;
 	r->active = true;
 	r->listed = r->whole = false;
-	r->first_page = r->listing.pages;
+	r->first_page = data_pages(r);
 	return rc;
 }
 
@@ -171,9 +178,14 @@ static size_t count_searched(const struct ranges *rs)
 	return n;
 }
 
+static const struct effort *effort(const struct ranges *rs)
+{
+	return rs->options.sparing ? &sparing : &full;
+}
+
 static uint64_t pages_of(const struct range *r)
 {
-	return r->listing.pages - r->first_page;
+	return data_pages(r) - r->first_page;
 }
 
 static void note_bytes(struct ranges *rs, struct span key)
@@ -241,7 +253,7 @@ static void end_search(struct ranges *rs, struct range *r)
 		divide_below(rs, r, &rung);
 	buf_fini(&rung);
 	buf_reset(&r->from);
-	r->first_page = r->listing.pages;
+	r->first_page = data_pages(r);
 }
 
 struct found {
@@ -278,6 +290,25 @@ static void take_answer(struct range_probe *p, struct range *r, size_t filled)
 		end_search(p->ranges, r);
 }
 
+static int read_probe(const struct range_probe *p, struct found *found)
+{
+	const struct span body = span_buf(http_body(p->op.slot));
+	struct s3xml_page page = {0};
+	struct s3xml_objects_page objects = {0};
+	int rc;
+	buf_init(&page.next_key_marker, KEY_MAX);
+	buf_init(&page.next_version_marker, KEY_MAX);
+	buf_init(&objects.next_token, S3XML_TOKEN_MAX);
+	if (p->ranges->options.current)
+		rc = s3xml_objects(body, on_found, found, &objects, NULL);
+	else
+		rc = s3xml_versions(body, on_found, found, &page, NULL);
+	buf_fini(&page.next_key_marker);
+	buf_fini(&page.next_version_marker);
+	buf_fini(&objects.next_token);
+	return rc;
+}
+
 /* A probe that fails costs nothing but the chance to divide. */
 static void on_probe(struct aws_op *op, int rc, void *arg)
 {
@@ -291,18 +322,14 @@ static void on_probe(struct aws_op *op, int rc, void *arg)
 		.prefix_len = strlen(rs->options.prefix),
 		.ranges = rs,
 	};
-	struct s3xml_page page = {0};
-	bool current = is_searched(r) && r->search == p->search;
+	bool awaited = is_searched(r) && r->search == p->search;
+	(void)op;
 	p->of = NULL;
-	buf_init(&page.next_key_marker, KEY_MAX);
-	buf_init(&page.next_version_marker, KEY_MAX);
-	if (rc == 0 && current)
-		rc = s3xml_versions(span_buf(http_body(op->slot)), on_found, &found, &page, NULL);
-	buf_fini(&page.next_key_marker);
-	buf_fini(&page.next_version_marker);
-	if (rc < 0 && current)
+	if (rc == 0 && awaited)
+		rc = read_probe(p, &found);
+	if (rc < 0 && awaited)
 		r->whole = true;
-	else if (current)
+	else if (awaited)
 		take_answer(p, r, found.rung);
 	rs->look = true;
 	rs->wake(rs->arg);
@@ -314,8 +341,7 @@ static struct range *find_long(struct ranges *rs)
 	struct range *best = NULL;
 	for (size_t i = 0; i < RANGES_MAX; i++) {
 		struct range *r = &rs->slots[i];
-		if (goes_on(r) && !is_searched(r) && pages_of(r) >= PAGES_MIN &&
-		    (best == NULL || pages_of(r) > pages_of(best)))
+		if (goes_on(r) && !is_searched(r) && pages_of(r) > 0 && (best == NULL || pages_of(r) > pages_of(best)))
 			best = r;
 	}
 	return best;
@@ -382,41 +408,44 @@ static bool send_probe(struct ranges *rs, struct range_probe *p)
 		r->whole = true;
 		return true;
 	}
-	const struct s3_list list = {
-		.prefix = span_of(r->listing.sides[ITEM_DATA].prefix),
-		.key_marker = span_buf(&p->marker),
-		.max_keys = 1,
-	};
+	const struct span prefix = span_of(r->listing.sides[ITEM_DATA].prefix), marker = span_buf(&p->marker);
 	p->of = r;
 	p->search = r->search;
 	p->rung = rung;
 	r->probes++;
 	rs->probes++;
-	s3_list_versions(&p->op, &list, on_probe, p);
+	if (rs->options.current)
+		s3_list_objects(&p->op,
+				&(struct s3_list_objects){.prefix = prefix, .start_after = marker, .max_keys = 1},
+				on_probe, p);
+	else
+		s3_list_versions(&p->op, &(struct s3_list){.prefix = prefix, .key_marker = marker, .max_keys = 1},
+				 on_probe, p);
 	return true;
 }
 
-static uint64_t pages(const struct ranges *rs)
+static uint64_t all_data_pages(const struct ranges *rs)
 {
 	uint64_t n = 0;
 	for (size_t i = 0; i < RANGES_MAX; i++)
-		n += rs->slots[i].listing.pages;
+		n += data_pages(&rs->slots[i]);
 	return n;
 }
 
 /* Looks for ranges that can be divided. */
 static void consider(struct ranges *rs)
 {
+	const uint64_t pages = all_data_pages(rs);
 	size_t room;
 	rs->look = false;
-	if (rs->options.exact || rs->rc < 0 || free_slot(rs, &room) == NULL)
+	if (rs->options.exact || rs->rc < 0 || pages < effort(rs)->pages || free_slot(rs, &room) == NULL)
 		return;
 	for (size_t i = 0; i < RANGES_MAX; i++)
 		note_bytes(rs, listing_reached(&rs->slots[i].listing));
 	begin_searches(rs, room);
+	const uint64_t most = effort(rs)->probes_at_first + pages / effort(rs)->pages_a_probe;
 	for (size_t i = 0; i < RANGES_PROBES; i++)
-		if (rs->probe[i].of == NULL &&
-		    (rs->probes >= PROBES_AT_FIRST + pages(rs) / PAGES_A_PROBE || !send_probe(rs, &rs->probe[i])))
+		if (rs->probe[i].of == NULL && (rs->probes >= most || !send_probe(rs, &rs->probe[i])))
 			return;
 }
 
@@ -430,10 +459,11 @@ static void retire(struct range *r)
 
 static void count(struct ranges *rs)
 {
-	rs->pages = pages(rs);
-	rs->versions = 0;
-	for (size_t i = 0; i < RANGES_MAX; i++)
+	rs->pages = rs->versions = 0;
+	for (size_t i = 0; i < RANGES_MAX; i++) {
+		rs->pages += rs->slots[i].listing.pages;
 		rs->versions += rs->slots[i].listing.versions;
+	}
 }
 
 int ranges_next(struct ranges *rs, struct range **from, struct item **out, struct err *e)

@@ -31,7 +31,7 @@ struct range {
 	struct buf after;   /* everything up to this key is done */
 	struct buf through; /* the last key that may be in it; empty: there is no such bound */
 	struct buf empty; /* the data keys have nothing from here to its end, as far as probes tell; empty: not known */
-	uint64_t first_page; /* listing.pages when it began, or was divided */
+	uint64_t first_page; /* of its data keys, when it began or was divided */
 	/* Where its keys end is looked for on the ladder (see there) of `from`; empty: it is not. */
 	struct buf from;
 	size_t filled,
@@ -62,6 +62,8 @@ struct ranges_options {
 	bool exact;			   /* only the item with that very key */
 	int64_t old_ms;			   /* see item_add */
 	unsigned max_keys;		   /* of a page; 0: the server's */
+	bool current;			   /* see listing_options */
+	bool sparing;			   /* a request counts for more than the seconds that it may save */
 	size_t most;			   /* ranges at the same time; 0: RANGES_MAX */
 	const struct range_bounds *bounds; /* of `nbounds` ranges (RANGES_MAX at most) that are left; NULL: all keys */
 	size_t nbounds;

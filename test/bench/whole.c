@@ -203,7 +203,10 @@ bool whole_list(const struct whole *w, struct span path, struct buf *out)
 	image_parameter(query, "prefix", value);
 	if (!w->in_bucket || strcmp(value, LOAD_TABLE "/") != 0)
 		first = w->items;
-	n = w->items - first < WHOLE_PAGE ? w->items - first : WHOLE_PAGE;
+	image_parameter(query, "max-keys", value);
+	n = value[0] ? strtoul(value, NULL, 10) : WHOLE_PAGE;
+	n = n < WHOLE_PAGE ? n : WHOLE_PAGE;
+	n = w->items - first < n ? w->items - first : n;
 	buf_init(&text, PAGE_BYTES_MAX);
 	kept(buf_printf(&text,
 			"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<ListBucketResult "

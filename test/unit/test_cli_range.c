@@ -39,6 +39,8 @@ struct bucket {
 	size_t nasked, rounds, requests, most; /* at a time */
 	char *keys[KEYS_MAX];		       /* in order; each of them has `versions` */
 	size_t nkeys, versions;
+	bool current; /* objects are listed, not versions */
+	bool sparing;
 	size_t refused; /* probes that are answered by an error, from the first one on */
 	/* what the ranges handed out */
 	struct ranges ranges;
@@ -93,8 +95,55 @@ static size_t first_behind(const struct bucket *b, const char *key_marker, const
 	return (low + same) * b->versions;
 }
 
+/* ListObjectsV2: the newest version of each key. The token is the last key, in its own words. */
+static void answer_objects(struct bucket *b, struct httpd_conn *c, const char *target)
+{
+	char *prefix = parameter(target, "prefix"), *after = parameter(target, "start-after"),
+	     *token = parameter(target, "continuation-token"), *max = parameter(target, "max-keys");
+	size_t most = max[0] != '\0' ? strtoul(max, NULL, 10) : 1000, n = 0, at = 0;
+	const char *from = token[0] != '\0' ? token + 1 : after;
+	struct buf body;
+	buf_init(&body, (size_t)1 << 20);
+	assert_true(token[0] == '\0' || after[0] == '\0');
+	assert_int_equal(buf_append_str(&body, "<ListBucketResult><EncodingType>url</EncodingType>"), 0);
+	for (; at < b->nkeys && n < most; at++) {
+		const char *key = b->keys[at];
+		if (strncmp(key, prefix, strlen(prefix)) != 0 || strcmp(key, from) <= 0)
+			continue;
+		char *encoded = malloc(3 * strlen(key) + 1);
+		assert_non_null(encoded);
+		encoded[encode_percent(encoded, key, strlen(key), "/")] = '\0';
+		assert_int_equal(
+			buf_printf(&body,
+				   "<Contents><Key>%s</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified>"
+				   "<ETag>\"e%zu\"</ETag><Size>1</Size></Contents>",
+				   encoded, at),
+			0);
+		free(encoded);
+		n++;
+	}
+	bool more = n == most && at < b->nkeys && strncmp(b->keys[at], prefix, strlen(prefix)) == 0;
+	assert_int_equal(buf_printf(&body, "<IsTruncated>%s</IsTruncated>", more ? "true" : "false"), 0);
+	if (more)
+		assert_int_equal(buf_printf(&body, "<NextContinuationToken>+%s</NextContinuationToken>",
+					    b->keys[at - 1]),
+				 0);
+	assert_int_equal(buf_append_str(&body, "</ListBucketResult>"), 0);
+	httpd_answer(c, 200, "", buf_str(&body));
+	buf_fini(&body);
+	free(prefix);
+	free(after);
+	free(token);
+	free(max);
+}
+
 static void answer(struct bucket *b, struct httpd_conn *c, const char *target)
 {
+	assert_int_equal(strstr(target, "list-type=2") != NULL, b->current);
+	if (b->current) {
+		answer_objects(b, c, target);
+		return;
+	}
 	char *prefix = parameter(target, "prefix"), *key_marker = parameter(target, "key-marker"),
 	     *version_marker = parameter(target, "version-id-marker"), *max = parameter(target, "max-keys");
 	size_t most = max[0] != '\0' ? strtoul(max, NULL, 10) : 1000, n = 0, at;
@@ -231,7 +280,12 @@ static void take(struct bucket *b, struct range *r, struct item *it)
 	assert_non_null(found);
 	b->seen[found - b->keys]++;
 	b->nseen++;
-	assert_int_equal(it->lists[ITEM_DATA].n, b->versions);
+	assert_int_equal(it->lists[ITEM_DATA].n, b->current ? 1 : b->versions);
+	if (b->current) {
+		char etag[32];
+		snprintf(etag, sizeof(etag), "e%zu", (size_t)(found - b->keys));
+		assert_string_equal(item_version_id(it, &it->lists[ITEM_DATA].entries[0]), etag);
+	}
 	/* A slot that takes another range goes back only when all of its items were given back. */
 	if (r->items > 1)
 		assert_true(strcmp(b->last[number], key) < 0);
@@ -275,7 +329,11 @@ static void on_wake(void *arg)
 /* Lists everything; returns how many pages the keys have. */
 static size_t list(struct bucket *b, const char *prefix)
 {
-	const struct ranges_options o = {.prefix = prefix, .old_ms = INT64_MIN, .max_keys = PAGE_KEYS};
+	const struct ranges_options o = {.prefix = prefix,
+					 .old_ms = INT64_MIN,
+					 .max_keys = PAGE_KEYS,
+					 .current = b->current,
+					 .sparing = b->sparing};
 	struct err e;
 	size_t wanted = 0;
 	qsort(b->keys, b->nkeys, sizeof(b->keys[0]), by_bytes);
@@ -295,7 +353,7 @@ static size_t list(struct bucket *b, const char *prefix)
 	assert_in_range(b->requests + RANGES_PROBES, pages + probes, pages + probes + RANGES_PROBES + 2 * RANGES_MAX);
 	ranges_fini(&b->ranges);
 	uv_run(&b->session.loop, UV_RUN_NOWAIT);
-	return (wanted * b->versions + PAGE_KEYS - 1) / PAGE_KEYS;
+	return (wanted * (b->current ? 1 : b->versions) + PAGE_KEYS - 1) / PAGE_KEYS;
 }
 
 /* In less than three times of what eight listings would take that know where the keys are. */
@@ -348,6 +406,38 @@ static void test_prefix(void **state)
 	list_fast(b, "b/");
 }
 
+static void test_current_objects(void **state)
+{
+	struct bucket *b = *state;
+	b->current = true;
+	for (int i = 0; i < 2000; i++)
+		add_key(b, DATA "item-%012d", i);
+	add_key(b, DELETES "item-000000000003");
+	list_fast(b, "");
+}
+
+/* Where requests count, a table of a few pages costs no more than these, and a larger one little more. */
+static void test_sparing(void **state)
+{
+	struct bucket *b = *state;
+	b->current = b->sparing = true;
+	for (int i = 0; i < 7 * PAGE_KEYS; i++)
+		add_key(b, DATA "item-%012d", i);
+	assert_int_equal(list(b, ""), 7);
+	assert_int_equal(b->requests, 7);
+}
+
+static void test_sparing_and_large(void **state)
+{
+	struct bucket *b = *state;
+	b->current = b->sparing = true;
+	for (int i = 0; i < KEYS_MAX; i++)
+		add_key(b, DATA "item-%012d", i);
+	size_t pages = list(b, "");
+	assert_in_range(b->requests, pages, pages + 32 + pages / 16 + 5 * RANGES_MAX);
+	assert_in_range(b->rounds, pages / RANGES_MAX, pages / 2);
+}
+
 /* What is not ASCII is never cut, and lists as it comes. */
 static void test_other_bytes(void **state)
 {
@@ -361,14 +451,14 @@ static void test_other_bytes(void **state)
 	assert_in_range(b->most, 2, 2 * RANGES_MAX + RANGES_PROBES);
 }
 
-/* A table of a page or two is not worth asking about. */
+/* A table of a page or two is not worth asking about, and comes in the order of its keys. */
 static void test_small(void **state)
 {
 	struct bucket *b = *state;
-	for (int i = 0; i < PAGE_KEYS; i++)
+	for (int i = 0; i < 2 * PAGE_KEYS; i++)
 		add_key(b, DATA "item-%d", i);
 	list(b, "");
-	assert_int_equal(b->requests, 2);
+	assert_int_equal(b->requests, 3);
 }
 
 static void test_empty(void **state)
@@ -395,8 +485,9 @@ static void test_probes_fail(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(test_numbers), T(test_random_hex), T(test_folders_and_versions), T(test_prefix), T(test_other_bytes),
-		T(test_small),	 T(test_empty),	     T(test_probes_fail),
+		T(test_numbers),	 T(test_random_hex), T(test_folders_and_versions), T(test_prefix),
+		T(test_current_objects), T(test_sparing),    T(test_sparing_and_large),	   T(test_other_bytes),
+		T(test_small),		 T(test_empty),	     T(test_probes_fail),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
