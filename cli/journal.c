@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libgen.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,28 +142,60 @@ static int make_folders(char *path, struct err *e)
 	return 0;
 }
 
+static int taken(const struct journal *j, struct err *e)
+{
+	return err_set(e, ERR_RETRY, "journal %s is of a run that still goes on: wait for its end, or stop it",
+		       j->path);
+}
+
+/* A new name must outlive a power failure, too. Where that cannot be had, what the journal said before is as good. */
+static void sync_parent(const char *path)
+{
+	char *copy = strdup(path);
+	int fd = copy != NULL ? open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+	free(copy);
+	if (fd < 0)
+		return;
+	fsync(fd);
+	close(fd);
+}
+
+static int give_name(const struct journal *j, const char *new, struct err *e)
+{
+	int rc = renameat2(AT_FDCWD, new, AT_FDCWD, j->path, j->fresh ? RENAME_NOREPLACE : 0);
+	/* Not every file system knows how not to replace. */
+	if (rc < 0 && (errno == EINVAL || errno == ENOSYS))
+		rc = rename(new, j->path);
+	if (rc < 0)
+		return errno == EEXIST ? taken(j, e) : err_errno(e, errno, "journal %s", j->path);
+	sync_parent(j->path);
+	return 0;
+}
+
 /* The new file is locked before it has its name, so that the journal is never without a lock. */
 static int replace(struct journal *j, const char *text, struct err *e)
 {
 	char *new;
 	if (asprintf(&new, "%s.new", j->path) < 0)
 		return err_set(e, ERR_SYSTEM, "out of memory");
-	int rc = 0, fd = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+	int rc = 0, fd = open(new, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+	bool ours = fd >= 0 && (flock(fd, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK);
 	if (fd < 0)
 		rc = err_errno(e, errno, "journal %s (--journal names another)", new);
-	else if (write_whole(fd, text, strlen(text)) < 0 || fsync(fd) < 0)
+	else if (!ours)
+		rc = taken(j, e);
+	else if (ftruncate(fd, 0) < 0 || write_whole(fd, text, strlen(text)) < 0 || fsync(fd) < 0)
 		rc = err_errno(e, errno, "journal %s", new);
-	if (rc == 0)
-		flock(fd, LOCK_EX | LOCK_NB);
-	if (rc == 0 && rename(new, j->path) < 0)
-		rc = err_errno(e, errno, "journal %s", j->path);
-	if (rc < 0 && fd >= 0) {
+	else
+		rc = give_name(j, new, e);
+	if (rc < 0 && ours)
 		unlink(new);
+	if (rc < 0 && fd >= 0)
 		close(fd);
-	}
 	free(new);
 	if (rc < 0)
 		return rc;
+	j->fresh = false;
 	if (j->fd >= 0)
 		close(j->fd);
 	j->fd = fd;
@@ -265,8 +298,7 @@ static int read_text(struct journal *j, struct buf *out, struct err *e)
 	if (fd < 0)
 		return err_errno(e, errno, "journal %s", j->path);
 	if (!lock(j, fd))
-		rc = err_set(e, ERR_RETRY, "journal %s is of a run that still goes on: wait for its end, or stop it",
-			     j->path);
+		rc = taken(j, e);
 	while (rc == 0 && (n = read(fd, chunk, sizeof(chunk))) != 0) {
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -377,17 +409,21 @@ int journal_load(struct journal *j, bool *exists, struct err *e)
 	return rc;
 }
 
+static int say(const struct err *e)
+{
+	cli_say("%s", e->message);
+	return e->class == ERR_CONFLICT	 ? EX_USAGE
+	       : e->class == ERR_CORRUPT ? EX_DATAERR
+	       : e->class == ERR_RETRY	 ? EX_TEMPFAIL
+					 : EX_OSERR;
+}
+
 int journal_resume(struct journal *j)
 {
 	struct err e;
 	bool exists;
-	if (journal_load(j, &exists, &e) < 0) {
-		cli_say("%s", e.message);
-		return e.class == ERR_CONFLICT	? EX_USAGE
-		       : e.class == ERR_CORRUPT ? EX_DATAERR
-		       : e.class == ERR_RETRY	? EX_TEMPFAIL
-						: EX_OSERR;
-	}
+	if (journal_load(j, &exists, &e) < 0)
+		return say(&e);
 	if (exists)
 		return 0;
 	cli_say("--resume: there is no journal %s: no such run was stopped, or it has come to its end since; begin it "
@@ -400,13 +436,11 @@ int journal_refuse(struct journal *j)
 {
 	struct err e;
 	bool exists;
-	int rc = journal_load(j, &exists, &e);
-	if (rc == 0 && !exists)
+	if (journal_load(j, &exists, &e) < 0)
+		return say(&e);
+	j->fresh = !exists;
+	if (!exists)
 		return 0;
-	if (rc == -ERR_RETRY) {
-		cli_say("%s", e.message);
-		return EX_TEMPFAIL;
-	}
 	cli_say("journal %s is of a run that was stopped: go on with that one by --resume, or give it up by --clean-up",
 		j->path);
 	return EX_CANTCREAT;

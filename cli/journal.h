@@ -31,6 +31,7 @@ struct journal {
 	uint64_t items, bytes, missing;
 	bool created; /* the run made its target itself */
 	bool saved;   /* there is a file */
+	bool fresh;   /* there was none, and the first save must find none */
 	int fd;	      /* of the file, which is locked; -1: none is */
 	/* Of a run that says itself up to where it may go on: saved in place of the ranges. NULL: the ranges. */
 	json_t *position;
@@ -55,7 +56,10 @@ char *journal_default_path(const json_t *what, const char *folder, struct err *e
 int journal_load(struct journal *j, bool *exists, struct err *e);
 /* The same for --resume: returns 0, or the exit code after saying what is wrong, also when there is nothing. */
 int journal_resume(struct journal *j);
-/* For a run that must not begin while there is something to go on with: the same. */
+/*
+ * For a run that must not begin while there is something to go on with: the same. Of two that begin at the same time, the
+ * first save of one fails with -ERR_RETRY.
+ */
 int journal_refuse(struct journal *j);
 /* Says that what it holds cannot be gone on from. -ERR_CORRUPT. */
 int journal_damaged(const struct journal *j, struct err *e);

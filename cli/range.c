@@ -221,7 +221,7 @@ static void divide_below(struct ranges *rs, struct range *r, struct buf *rung)
 {
 	const size_t at = rung->len - 1;
 	const unsigned char last = (unsigned char)rung->data[at];
-	char bytes[128];
+	char bytes[128] = {0};
 	const size_t long_ones = count_searched(rs);
 	size_t n = 0, parts;
 	free_slot(rs, &parts);
@@ -247,7 +247,7 @@ static void end_search(struct ranges *rs, struct range *r)
 {
 	struct buf rung;
 	buf_init(&rung, KEY_MAX);
-	if (r->filled == 0 || ladder_rung(span_buf(&r->from), r->filled, &rung) < 0)
+	if (r->whole || r->filled == 0 || ladder_rung(span_buf(&r->from), r->filled, &rung) < 0)
 		r->whole = true;
 	else
 		divide_below(rs, r, &rung);

@@ -138,7 +138,13 @@ static int begin(struct by_import *b, struct import_description *d)
 	} while (rc > 0);
 	if (rc == 0)
 		return note(b, data, noted(b, "manifest"), d->arn);
-	if (b->op.err.maybe_done)
+	bool exists = strcmp(b->op.err.aws_code, "ResourceInUseException") == 0;
+	if (exists)
+		cli_say("the snapshot %s is whole, but there is a table %s now: perhaps of an import that an "
+			"earlier run began more than 8 hours ago, and could not note (aws dynamodb list-imports "
+			"tells); delete it once it is ACTIVE, and the same command and --resume import it again",
+			noted(b, "manifest"), restore_target_name(b->plan));
+	else if (b->op.err.maybe_done)
 		cli_say("the snapshot %s is whole; whether its import has begun, aws dynamodb list-imports tells, and "
 			"the same command and --resume find out",
 			noted(b, "manifest"));
@@ -146,7 +152,8 @@ static int begin(struct by_import *b, struct import_description *d)
 		cli_say("the snapshot %s is whole, but its import did not begin; the same command and --resume try it "
 			"again",
 			noted(b, "manifest"));
-	return cli_fail(&b->op.err);
+	int code = cli_fail(&b->op.err);
+	return exists ? EX_CANTCREAT : code;
 }
 
 static void tell(const struct import_description *d, int64_t since_ms, int64_t *said_ms)

@@ -183,7 +183,7 @@ static int open_journal(struct session *s, const struct options *o, struct journ
 	j->folders = o->journal == NULL && o->to_file == NULL;
 	/* What a run that was stopped has written to a bucket is known by its journal alone. */
 	if (wanted && o->via_import != NULL && !o->resume && !o->clean_up)
-		return journal_refuse(j);
+		return snapshot_left(journal_refuse(j), o->via_import);
 	if (!o->resume && !o->clean_up)
 		return 0;
 	int code = journal_resume(j);

@@ -99,14 +99,13 @@ static int keep(void *arg, json_t *state, bool whole, struct err *e)
 	return journal_save(j, e);
 }
 
-/* After a failure. */
+/* After a failure. What was saved last is what stays: what could not be saved tells of files that are taken away. */
 static void end_journal(const struct snapshot *sn, bool kept, struct err *e)
 {
-	struct err other;
-	/* When it cannot be saved once more, what it said before is as good. */
-	journal_end(sn->journal, kept, &other);
 	if (kept)
 		err_prefix(e, "not finished; the same command and --resume go on");
+	else
+		journal_end(sn->journal, false, NULL);
 }
 
 static int write_all(struct run *r, struct err *e)

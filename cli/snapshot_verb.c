@@ -116,7 +116,7 @@ static int open_journal(struct session *s, const struct options *o, struct journ
 	j->folders = o->journal == NULL && snapshot_is_bucket(o->to);
 	/* A run that was stopped has files and uploads, which nobody else knows of. */
 	if (!o->resume && !o->clean_up)
-		return journal_refuse(j);
+		return snapshot_left(journal_refuse(j), o->to);
 	return snapshot_left(journal_resume(j), o->to);
 }
 

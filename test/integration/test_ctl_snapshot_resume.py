@@ -441,6 +441,28 @@ class Folder(Stopped):
             self.assertIn("--journal", err)
         self.assertEqual(self.left(self.dest), [])
 
+    def test_journal_that_cannot_be_written_any_more(self):
+        """As on a full disk: what it said before is what stays, and what it tells of."""
+        told = self.tell()
+        rule = self.fake.fault(op="GetObject", skip=600, hold="before")
+        run = self.begin(*self.ask())
+        wait_until(lambda: self.fake.held(rule) > 0 and self.kept() > 0, 30, "files were kept")
+        kept = set(self.kept_files())
+        new = self.journals()[0] + ".new"
+        os.mkdir(new)
+        self.fake.do("clear_faults")
+        self.fake.release(rule)
+        self.assertEqual(run.wait(60), EX_OSERR)
+        with open(run.said, encoding="utf-8") as f:
+            said = f.read()
+        for word in (new, "--resume go on"):
+            self.assertIn(word, said)
+        os.rmdir(new)
+        self.assertEqual(set(self.kept_files()), kept)
+        self.assertEqual({n.split("/")[-1] for n in self.left(self.dest) if "/data/" in n}, kept)
+        self.ctl(*self.ask("--resume"))
+        self.check(told.at(10))
+
 
 class Import(ViaImport):
     COUNT = 300
@@ -494,6 +516,26 @@ class Import(ViaImport):
         before = self.fake.count("s3 GetObject")
         self.finish()
         self.assertLessEqual(self.fake.count("s3 GetObject"), before + 1)  # table.json
+
+    def in_the_way(self):
+        _, err = self.run_import("new", "--resume", code=EX_CANTCREAT)
+        for word in ("table new", "8 hours", "list-imports", "--resume"):
+            self.assertIn(word, err)
+
+    def test_not_noted_for_hours(self):
+        """A token counts for eight hours: after that no second table is made."""
+        self.interrupt("ImportTable", signal.SIGKILL, when="after")
+        self.fake.advance(9 * 3600)
+        self.in_the_way()
+
+    def test_a_table_is_there(self):
+        self.interrupt("ImportTable", signal.SIGKILL)
+        keys = [{"AttributeName": "k", "KeyType": "HASH"}]
+        self.fake.dynamodb.create_table(TableName="new", BillingMode="PAY_PER_REQUEST", KeySchema=keys, AttributeDefinitions=[
+            {"AttributeName": "k", "AttributeType": "S"}])
+        self.in_the_way()
+        self.fake.dynamodb.delete_table(TableName="new")
+        self.finish()
 
     def test_while_it_is_followed(self):
         for how in (signal.SIGKILL, signal.SIGTERM):
