@@ -230,6 +230,7 @@ class Bucket(Stopped):
         ms = self.journal()["at_ms"]
         out, _ = self.ctl(*ask, "--resume", "-o", "json")
         self.assertEqual(json.loads(out)["at"], iso(ms))
+        self.assertEqual(json.loads(out)["bytes"], sum(len(b'{"Item":}\n') + len(i) for i in told.at(10)))
         x = self.check(told.at(10))
         self.assertEqual(x.summary["exportTime"], iso(ms))
 

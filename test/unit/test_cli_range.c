@@ -41,6 +41,9 @@ struct bucket {
 	size_t nkeys, versions;
 	bool current; /* objects are listed, not versions */
 	bool sparing;
+	const struct range_bounds *bounds;
+	size_t nbounds;
+	bool inclusive; /* it takes a marker to be among what is asked for, as some stores do */
 	size_t refused; /* probes that are answered by an error, from the first one on */
 	/* what the ranges handed out */
 	struct ranges ranges;
@@ -92,7 +95,7 @@ static size_t first_behind(const struct bucket *b, const char *key_marker, const
 	bool same = low < b->nkeys && strcmp(b->keys[low], key_marker) == 0;
 	if (same && version_marker[0] != '\0')
 		return low * b->versions + strtoul(version_marker + 1, NULL, 10) + 1;
-	return (low + same) * b->versions;
+	return (low + (same && !b->inclusive)) * b->versions;
 }
 
 /* ListObjectsV2: the newest version of each key. The token is the last key, in its own words. */
@@ -332,6 +335,8 @@ static size_t list(struct bucket *b, const char *prefix)
 	const struct ranges_options o = {.prefix = prefix,
 					 .old_ms = INT64_MIN,
 					 .max_keys = PAGE_KEYS,
+					 .bounds = b->bounds,
+					 .nbounds = b->nbounds,
 					 .current = b->current,
 					 .sparing = b->sparing};
 	struct err e;
@@ -469,6 +474,24 @@ static void test_empty(void **state)
 	assert_int_equal(b->requests, 2);
 }
 
+/* A range of a run that goes on begins behind its marker all the same, and no item comes twice. */
+static void test_inclusive(void **state)
+{
+	static const struct range_bounds bounds[] = {
+		{{"", 0}, {"item-0003", 9}},
+		{{"item-0003", 9}, {"item-0017", 9}},
+		{{"item-0017", 9}, {"", 0}},
+	};
+	struct bucket *b = *state;
+	b->inclusive = true;
+	b->versions = 3;
+	b->bounds = bounds;
+	b->nbounds = 3;
+	for (int i = 0; i < 50; i++)
+		add_key(b, DATA "item-%04d", i);
+	list(b, "");
+}
+
 /* Probes that fail cost the chance to divide, and are not sent again and again. */
 static void test_probes_fail(void **state)
 {
@@ -487,7 +510,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		T(test_numbers),	 T(test_random_hex), T(test_folders_and_versions), T(test_prefix),
 		T(test_current_objects), T(test_sparing),    T(test_sparing_and_large),	   T(test_other_bytes),
-		T(test_small),		 T(test_empty),	     T(test_probes_fail),
+		T(test_small),		 T(test_empty),	     T(test_probes_fail),	   T(test_inclusive),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
