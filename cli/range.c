@@ -222,10 +222,10 @@ static void divide_below(struct ranges *rs, struct range *r, struct buf *rung)
 	const size_t at = rung->len - 1;
 	const unsigned char last = (unsigned char)rung->data[at];
 	char bytes[128] = {0};
-	const size_t long_ones = count_searched(rs);
+	const size_t others = count_searched(rs) - is_searched(r);
 	size_t n = 0, parts;
 	free_slot(rs, &parts);
-	parts = (parts + long_ones - 1) / long_ones;
+	parts = (parts + others) / (others + 1);
 	for (unsigned char byte = 0x20; byte <= last; byte++) {
 		rung->data[at] = (char)byte;
 		/* Meanwhile the listing may have come so far itself. */
