@@ -247,6 +247,9 @@ static int judge(const struct by_import *b, const struct import_description *d, 
 		complete ? "complete" : "incomplete", (unsigned long long)d->imported_items, (unsigned long long)wanted,
 		(unsigned long long)d->errors, d->failure_code ? ": " : "", d->failure_code ? d->failure_code : "",
 		d->failure_message ? ": " : "", d->failure_message ? d->failure_message : "");
+	if (!complete)
+		cli_say("delete table %s if there is one, and begin anew without --resume; the snapshot %s stays",
+			table, noted(b, "manifest"));
 	return complete ? CLI_INCOMPLETE : EX_UNAVAILABLE;
 }
 

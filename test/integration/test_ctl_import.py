@@ -228,7 +228,7 @@ class NotDone(ViaImport):
         self.fake.do("fail_import", table="new", code="ItemValidationError", message="The items are wrong.")
         out, err = self.run_import("new", "-o", "json", code=EX_UNAVAILABLE)
         self.assertEqual(out, "")
-        for word in ("ItemValidationError", "The items are wrong."):
+        for word in ("ItemValidationError", "The items are wrong.", "delete table new", "manifest-summary.json stays"):
             self.assertIn(word, err)
         told = self.fake.dynamodb.describe_import(ImportArn=ARN.search(err)[0])["ImportTableDescription"]
         x = exportcheck.Export(exportcheck.Place(self.fake.s3, self.dest, "imports"))
