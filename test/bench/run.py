@@ -14,6 +14,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 import tempfile
 import time
@@ -65,6 +66,8 @@ def main():
     for name in args.rows:
         if name not in groups:
             parser.error(f"there is no row {name}; there are: {' '.join(groups)}")
+    # What was started is ended, then, as after ^C.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     began, found = time.monotonic(), []
     if not args.json:
         print(f"{platform.machine()}, {os.cpu_count()} processors, load {os.getloadavg()[0]:.1f}; {args.pairs} pairs")
