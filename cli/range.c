@@ -14,7 +14,7 @@ static const struct effort {
 	uint64_t pages;		  /* what is over after so many is not worth dividing */
 	uint64_t probes_at_first; /* so many in all, and one more for each `pages_a_probe` */
 	uint64_t pages_a_probe;
-} full = {2, 64, 8}, sparing = {8, 0, 100};
+} full = {4, 64, 8}, sparing = {8, 0, 100};
 
 static struct span span_buf(const struct buf *b)
 {
